@@ -32,7 +32,8 @@ class _CouponStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CouponSta
     COUPON_STATE_REDEEMED: _CouponState.ValueType  # 2
     COUPON_STATE_EXPIRED: _CouponState.ValueType  # 3
 
-class CouponState(_CouponState, metaclass=_CouponStateEnumTypeWrapper): ...
+class CouponState(_CouponState, metaclass=_CouponStateEnumTypeWrapper):
+    """What can still be done with a coupon."""
 
 COUPON_STATE_UNSPECIFIED: CouponState.ValueType  # 0
 COUPON_STATE_OPEN: CouponState.ValueType  # 1

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class CampaignsStub:
-    """Missing associated documentation comment in .proto file."""
+    """Coupons and the offers that they come from.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -52,7 +53,8 @@ class CampaignsStub:
 
 
 class CampaignsServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Coupons and the offers that they come from.
+    """
 
     def SaveTierOffer(self, request, context):
         """Which coupon members get when they reach a level; one offer for each level, the newest holds.
@@ -102,7 +104,8 @@ def add_CampaignsServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Campaigns:
-    """Missing associated documentation comment in .proto file."""
+    """Coupons and the offers that they come from.
+    """
 
     @staticmethod
     def SaveTierOffer(request,

@@ -27,6 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CampaignsStub:
+    """Coupons and the offers that they come from."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -40,6 +42,8 @@ class CampaignsStub:
 
 @_typing.type_check_only
 class CampaignsAsyncStub(CampaignsStub):
+    """Coupons and the offers that they come from."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     SaveTierOffer: _aio.UnaryUnaryMultiCallable[_campaigns_pb2.SaveTierOfferRequest, _campaigns_pb2.SaveTierOfferResponse]  # type: ignore[assignment]
     """Which coupon members get when they reach a level; one offer for each level, the newest holds."""
@@ -49,6 +53,8 @@ class CampaignsAsyncStub(CampaignsStub):
     """Uses a coupon up, once."""
 
 class CampaignsServicer(metaclass=_abc_1.ABCMeta):
+    """Coupons and the offers that they come from."""
+
     @_abc_1.abstractmethod
     def SaveTierOffer(
         self,

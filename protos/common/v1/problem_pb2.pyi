@@ -45,7 +45,8 @@ class _ErrorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorKind.V
     ERROR_KIND_TIMED_OUT: _ErrorKind.ValueType  # 10
     """The caller's time ran out."""
 
-class ErrorKind(_ErrorKind, metaclass=_ErrorKindEnumTypeWrapper): ...
+class ErrorKind(_ErrorKind, metaclass=_ErrorKindEnumTypeWrapper):
+    """Decides the gRPC status and how GraphQL shows it; one table in services/kit/rpc/problems maps it."""
 
 ERROR_KIND_UNSPECIFIED: ErrorKind.ValueType  # 0
 ERROR_KIND_INVALID: ErrorKind.ValueType  # 1

@@ -30,7 +30,8 @@ class _CaseStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseState.V
     CASE_STATE_UNSPECIFIED: _CaseState.ValueType  # 0
     CASE_STATE_OPEN: _CaseState.ValueType  # 1
 
-class CaseState(_CaseState, metaclass=_CaseStateEnumTypeWrapper): ...
+class CaseState(_CaseState, metaclass=_CaseStateEnumTypeWrapper):
+    """How far a case has come."""
 
 CASE_STATE_UNSPECIFIED: CaseState.ValueType  # 0
 CASE_STATE_OPEN: CaseState.ValueType  # 1

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class FeedbackStub:
-    """Missing associated documentation comment in .proto file."""
+    """Surveys, and the cases that bad answers open.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -52,7 +53,8 @@ class FeedbackStub:
 
 
 class FeedbackServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Surveys, and the cases that bad answers open.
+    """
 
     def ListInvitations(self, request, context):
         """The survey invitations that wait for an answer, the newest first; up to 100 members, 10 each.
@@ -102,7 +104,8 @@ def add_FeedbackServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Feedback:
-    """Missing associated documentation comment in .proto file."""
+    """Surveys, and the cases that bad answers open.
+    """
 
     @staticmethod
     def ListInvitations(request,

@@ -27,6 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class FeedbackStub:
+    """Surveys, and the cases that bad answers open."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -40,6 +42,8 @@ class FeedbackStub:
 
 @_typing.type_check_only
 class FeedbackAsyncStub(FeedbackStub):
+    """Surveys, and the cases that bad answers open."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListInvitations: _aio.UnaryUnaryMultiCallable[_feedback_pb2.ListInvitationsRequest, _feedback_pb2.ListInvitationsResponse]  # type: ignore[assignment]
     """The survey invitations that wait for an answer, the newest first; up to 100 members, 10 each."""
@@ -49,6 +53,8 @@ class FeedbackAsyncStub(FeedbackStub):
     """A page of the cases of each member, the newest first; up to 100 members, 1,000 cases in all."""
 
 class FeedbackServicer(metaclass=_abc_1.ABCMeta):
+    """Surveys, and the cases that bad answers open."""
+
     @_abc_1.abstractmethod
     def ListInvitations(
         self,

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ChainsStub:
-    """Missing associated documentation comment in .proto file."""
+    """The chain, and who may call in its name.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -82,16 +83,19 @@ class ChainsStub:
 
 
 class ChainsServicer:
-    """Missing associated documentation comment in .proto file."""
+    """The chain, and who may call in its name.
+    """
 
     def OpenChain(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """A new chain. The same key gives the same chain.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetChain(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The caller's own chain.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -118,7 +122,8 @@ class ChainsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMenuItems(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The whole menu, in the order of the codes.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -201,7 +206,8 @@ def add_ChainsServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Chains:
-    """Missing associated documentation comment in .proto file."""
+    """The chain, and who may call in its name.
+    """
 
     @staticmethod
     def OpenChain(request,

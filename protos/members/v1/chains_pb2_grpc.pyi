@@ -27,12 +27,16 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ChainsStub:
+    """The chain, and who may call in its name."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ChainsAsyncStub: ...
     OpenChain: _grpc.UnaryUnaryMultiCallable[_chains_pb2.OpenChainRequest, _chains_pb2.OpenChainResponse]
+    """A new chain. The same key gives the same chain."""
     GetChain: _grpc.UnaryUnaryMultiCallable[_chains_pb2.GetChainRequest, _chains_pb2.GetChainResponse]
+    """The caller's own chain."""
     SaveStores: _grpc.UnaryUnaryMultiCallable[_chains_pb2.SaveStoresRequest, _chains_pb2.SaveStoresResponse]
     """Adds or changes stores, by their code; up to 1,000."""
     GetStores: _grpc.UnaryUnaryMultiCallable[_chains_pb2.GetStoresRequest, _chains_pb2.GetStoresResponse]
@@ -40,6 +44,7 @@ class ChainsStub:
     SaveMenuItems: _grpc.UnaryUnaryMultiCallable[_chains_pb2.SaveMenuItemsRequest, _chains_pb2.SaveMenuItemsResponse]
     """Adds or changes menu items, by their code; up to 1,000."""
     ListMenuItems: _grpc.UnaryUnaryMultiCallable[_chains_pb2.ListMenuItemsRequest, _chains_pb2.ListMenuItemsResponse]
+    """The whole menu, in the order of the codes."""
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_chains_pb2.CreateApiKeyRequest, _chains_pb2.CreateApiKeyResponse]
     """A new key for a staff member, a till, a partner or a member. The secret is shown in this answer only."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_chains_pb2.RevokeApiKeyRequest, _chains_pb2.RevokeApiKeyResponse]
@@ -49,9 +54,13 @@ class ChainsStub:
 
 @_typing.type_check_only
 class ChainsAsyncStub(ChainsStub):
+    """The chain, and who may call in its name."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenChain: _aio.UnaryUnaryMultiCallable[_chains_pb2.OpenChainRequest, _chains_pb2.OpenChainResponse]  # type: ignore[assignment]
+    """A new chain. The same key gives the same chain."""
     GetChain: _aio.UnaryUnaryMultiCallable[_chains_pb2.GetChainRequest, _chains_pb2.GetChainResponse]  # type: ignore[assignment]
+    """The caller's own chain."""
     SaveStores: _aio.UnaryUnaryMultiCallable[_chains_pb2.SaveStoresRequest, _chains_pb2.SaveStoresResponse]  # type: ignore[assignment]
     """Adds or changes stores, by their code; up to 1,000."""
     GetStores: _aio.UnaryUnaryMultiCallable[_chains_pb2.GetStoresRequest, _chains_pb2.GetStoresResponse]  # type: ignore[assignment]
@@ -59,6 +68,7 @@ class ChainsAsyncStub(ChainsStub):
     SaveMenuItems: _aio.UnaryUnaryMultiCallable[_chains_pb2.SaveMenuItemsRequest, _chains_pb2.SaveMenuItemsResponse]  # type: ignore[assignment]
     """Adds or changes menu items, by their code; up to 1,000."""
     ListMenuItems: _aio.UnaryUnaryMultiCallable[_chains_pb2.ListMenuItemsRequest, _chains_pb2.ListMenuItemsResponse]  # type: ignore[assignment]
+    """The whole menu, in the order of the codes."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_chains_pb2.CreateApiKeyRequest, _chains_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """A new key for a staff member, a till, a partner or a member. The secret is shown in this answer only."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_chains_pb2.RevokeApiKeyRequest, _chains_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
@@ -67,19 +77,23 @@ class ChainsAsyncStub(ChainsStub):
     """Who calls with this key. For gateways: an answer is good for 5 seconds."""
 
 class ChainsServicer(metaclass=_abc_1.ABCMeta):
+    """The chain, and who may call in its name."""
+
     @_abc_1.abstractmethod
     def OpenChain(
         self,
         request: _chains_pb2.OpenChainRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_chains_pb2.OpenChainResponse, _abc.Awaitable[_chains_pb2.OpenChainResponse]]: ...
+    ) -> _typing.Union[_chains_pb2.OpenChainResponse, _abc.Awaitable[_chains_pb2.OpenChainResponse]]:
+        """A new chain. The same key gives the same chain."""
 
     @_abc_1.abstractmethod
     def GetChain(
         self,
         request: _chains_pb2.GetChainRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_chains_pb2.GetChainResponse, _abc.Awaitable[_chains_pb2.GetChainResponse]]: ...
+    ) -> _typing.Union[_chains_pb2.GetChainResponse, _abc.Awaitable[_chains_pb2.GetChainResponse]]:
+        """The caller's own chain."""
 
     @_abc_1.abstractmethod
     def SaveStores(
@@ -110,7 +124,8 @@ class ChainsServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _chains_pb2.ListMenuItemsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_chains_pb2.ListMenuItemsResponse, _abc.Awaitable[_chains_pb2.ListMenuItemsResponse]]: ...
+    ) -> _typing.Union[_chains_pb2.ListMenuItemsResponse, _abc.Awaitable[_chains_pb2.ListMenuItemsResponse]]:
+        """The whole menu, in the order of the codes."""
 
     @_abc_1.abstractmethod
     def CreateApiKey(

@@ -35,7 +35,8 @@ class _IdentityKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Identity
     IDENTITY_KIND_EXTERNAL: _IdentityKind.ValueType  # 3
     """The chain's own id of the member."""
 
-class IdentityKind(_IdentityKind, metaclass=_IdentityKindEnumTypeWrapper): ...
+class IdentityKind(_IdentityKind, metaclass=_IdentityKindEnumTypeWrapper):
+    """By what a member is known."""
 
 IDENTITY_KIND_UNSPECIFIED: IdentityKind.ValueType  # 0
 IDENTITY_KIND_PHONE: IdentityKind.ValueType  # 1
@@ -61,7 +62,8 @@ class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.Value
     CHANNEL_STAFF: _Channel.ValueType  # 7
     CHANNEL_IMPORT: _Channel.ValueType  # 8
 
-class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper): ...
+class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
+    """How a member came."""
 
 CHANNEL_UNSPECIFIED: Channel.ValueType  # 0
 CHANNEL_APP: Channel.ValueType  # 1

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class MembersStub:
-    """Missing associated documentation comment in .proto file."""
+    """Members and their identities.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -57,7 +58,8 @@ class MembersStub:
 
 
 class MembersServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Members and their identities.
+    """
 
     def EnrollMember(self, request, context):
         """One member. The same key gives the same answer for 90 days; an identity belongs to one member for ever.
@@ -119,7 +121,8 @@ def add_MembersServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Members:
-    """Missing associated documentation comment in .proto file."""
+    """Members and their identities.
+    """
 
     @staticmethod
     def EnrollMember(request,

@@ -27,6 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class MembersStub:
+    """Members and their identities."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -42,6 +44,8 @@ class MembersStub:
 
 @_typing.type_check_only
 class MembersAsyncStub(MembersStub):
+    """Members and their identities."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     EnrollMember: _aio.UnaryUnaryMultiCallable[_members_pb2.EnrollMemberRequest, _members_pb2.EnrollMemberResponse]  # type: ignore[assignment]
     """One member. The same key gives the same answer for 90 days; an identity belongs to one member for ever."""
@@ -53,6 +57,8 @@ class MembersAsyncStub(MembersStub):
     """Who has these identities; up to 1,000, in the order of the input, empty where nobody has it."""
 
 class MembersServicer(metaclass=_abc_1.ABCMeta):
+    """Members and their identities."""
+
     @_abc_1.abstractmethod
     def EnrollMember(
         self,

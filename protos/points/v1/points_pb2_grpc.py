@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class PointsStub:
-    """Missing associated documentation comment in .proto file."""
+    """Purchases, accounts and their journal.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -57,7 +58,8 @@ class PointsStub:
 
 
 class PointsServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Purchases, accounts and their journal.
+    """
 
     def RecordPurchase(self, request, context):
         """Books one receipt. Store and receipt number are the command's key, for ever.
@@ -67,7 +69,7 @@ class PointsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordPurchases(self, request, context):
-        """Books up to 1,000, each with its own result in the order of the input. Receipts of one member are booked in
+        """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
         the order given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -120,7 +122,8 @@ def add_PointsServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Points:
-    """Missing associated documentation comment in .proto file."""
+    """Purchases, accounts and their journal.
+    """
 
     @staticmethod
     def RecordPurchase(request,

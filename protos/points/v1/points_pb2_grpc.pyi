@@ -27,6 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PointsStub:
+    """Purchases, accounts and their journal."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -34,7 +36,7 @@ class PointsStub:
     RecordPurchase: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordPurchaseRequest, _points_pb2.RecordPurchaseResponse]
     """Books one receipt. Store and receipt number are the command's key, for ever."""
     RecordPurchases: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]
-    """Books up to 1,000, each with its own result in the order of the input. Receipts of one member are booked in
+    """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
     the order given.
     """
     GetAccounts: _grpc.UnaryUnaryMultiCallable[_points_pb2.GetAccountsRequest, _points_pb2.GetAccountsResponse]
@@ -44,11 +46,13 @@ class PointsStub:
 
 @_typing.type_check_only
 class PointsAsyncStub(PointsStub):
+    """Purchases, accounts and their journal."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     RecordPurchase: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordPurchaseRequest, _points_pb2.RecordPurchaseResponse]  # type: ignore[assignment]
     """Books one receipt. Store and receipt number are the command's key, for ever."""
     RecordPurchases: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]  # type: ignore[assignment]
-    """Books up to 1,000, each with its own result in the order of the input. Receipts of one member are booked in
+    """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
     the order given.
     """
     GetAccounts: _aio.UnaryUnaryMultiCallable[_points_pb2.GetAccountsRequest, _points_pb2.GetAccountsResponse]  # type: ignore[assignment]
@@ -57,6 +61,8 @@ class PointsAsyncStub(PointsStub):
     """A page of the journal of each account, the newest first; up to 100 accounts, 1,000 entries in all."""
 
 class PointsServicer(metaclass=_abc_1.ABCMeta):
+    """Purchases, accounts and their journal."""
+
     @_abc_1.abstractmethod
     def RecordPurchase(
         self,
@@ -71,7 +77,7 @@ class PointsServicer(metaclass=_abc_1.ABCMeta):
         request: _points_pb2.RecordPurchasesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_points_pb2.RecordPurchasesResponse, _abc.Awaitable[_points_pb2.RecordPurchasesResponse]]:
-        """Books up to 1,000, each with its own result in the order of the input. Receipts of one member are booked in
+        """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
         the order given.
         """
 

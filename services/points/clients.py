@@ -1,0 +1,74 @@
+"""members, asked over gRPC: who has an identity, who exists, which stores there are."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from protos.members.v1 import chains_pb2, chains_pb2_grpc, members_pb2, members_pb2_grpc
+from services.kit.clock import Clock
+from services.kit.principal import Caller, Principal
+from services.kit.rpc.client import RpcChannel
+from services.points.usecases.record_purchases import Identity, Store
+
+CACHE_SIZE = 100_000
+CACHE_LIFETIME = timedelta(minutes=1)
+"""How long an identity may still lead to the member who had it."""
+
+KINDS = {
+    "phone": members_pb2.IDENTITY_KIND_PHONE,
+    "email": members_pb2.IDENTITY_KIND_EMAIL,
+    "external": members_pb2.IDENTITY_KIND_EXTERNAL,
+}
+
+
+def _service(chain: str) -> Principal:
+    return Principal(chain=chain, kind=Caller.SERVICE, id="points")
+
+
+class MembersClient:
+    """Asks members in the service's own name; what nobody has is not remembered, since it may be enrolled next."""
+
+    def __init__(self, channel: RpcChannel, *, clock: Clock) -> None:
+        self._channel, self._clock = channel, clock
+        self._members = channel.stub(members_pb2_grpc.MembersStub)
+        self._chains = channel.stub(chains_pb2_grpc.ChainsStub)
+        self._resolved: OrderedDict[tuple[str, Identity], tuple[datetime, str]] = OrderedDict()
+
+    async def resolve(self, chain: str, identities: frozenset[Identity]) -> Mapping[Identity, str]:
+        """Return the members' ids of those identities that somebody has; of an unknown kind, nobody has any."""
+        now = self._clock()
+        cached = {one: self._resolved.get((chain, one)) for one in identities}
+        known = {one: kept[1] for one, kept in cached.items() if kept is not None and now < kept[0]}
+        missing = [one for one in identities if one not in known and one.kind in KINDS]
+        if missing:
+            asked = [members_pb2.Identity(kind=KINDS[one.kind], value=one.value) for one in missing]
+            request = members_pb2.ResolveIdentitiesRequest(identities=asked)
+            answer = await self._channel.call(
+                self._members.ResolveIdentities, request, principal=_service(chain), idempotent=True
+            )
+            found = {one: id_ for one, id_ in zip(missing, answer.member_ids, strict=True) if id_}
+            self._remember(chain, found, until=now + CACHE_LIFETIME)
+            known |= found
+        return known
+
+    async def existing(self, chain: str, ids: frozenset[str]) -> frozenset[str]:
+        """Return those of `ids` that are members."""
+        request = members_pb2.GetMembersRequest(ids=sorted(ids))
+        answer = await self._channel.call(self._members.GetMembers, request, principal=_service(chain), idempotent=True)
+        return frozenset(member.id for member in answer.members)
+
+    async def stores(self, chain: str, ids: frozenset[str]) -> Mapping[str, Store]:
+        """Return those of `ids` that exist, by id."""
+        request = chains_pb2.GetStoresRequest(ids=sorted(ids))
+        answer = await self._channel.call(self._chains.GetStores, request, principal=_service(chain), idempotent=True)
+        return {
+            store.id: Store(id=store.id, version=store.version, time_zone=store.time_zone, currency=store.currency)
+            for store in answer.stores
+        }
+
+    def _remember(self, chain: str, found: Mapping[Identity, str], *, until: datetime) -> None:
+        for identity, id_ in found.items():
+            self._resolved[chain, identity] = (until, id_)
+            self._resolved.move_to_end((chain, identity))
+        while len(self._resolved) > CACHE_SIZE:
+            self._resolved.popitem(last=False)

@@ -1,0 +1,23 @@
+"""What points hears from members: translate, call one use case."""
+
+from collections.abc import Callable, Sequence
+
+from services.kit.mongo.database import Session
+from services.kit.outbox.events import Event
+from services.points.events import enrolled_member, saved_store
+from services.points.usecases.keep_copies import Copies, keep_copies
+
+
+class MembersHandler:
+    """Handles a batch of events of members.member and members.store."""
+
+    def __init__(self, copies: Callable[[Session], Copies]) -> None:
+        self._copies = copies
+
+    async def __call__(self, events: Sequence[Event], session: Session) -> None:
+        """Apply `events` within the transaction of `session`."""
+        await keep_copies(
+            enrolled=[(event.chain, member) for event in events if (member := enrolled_member(event))],
+            saved=[(event.chain, store) for event in events if (store := saved_store(event))],
+            copies=self._copies(session),
+        )

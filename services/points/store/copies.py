@@ -1,0 +1,36 @@
+"""What points keeps of others, written within the transaction of the consumer that heard of it."""
+
+from collections.abc import Sequence
+
+from pymongo import UpdateOne
+
+from services.kit.mongo.database import Database, Session
+from services.kit.outbox.events import EventCursor
+from services.points.domain.accounts import Account
+from services.points.store.collections import ACCOUNTS
+from services.points.store.documents import account_document
+from services.points.store.stores import StoreCopies
+from services.points.usecases.record_purchases import Store
+
+
+class MongoCopies:
+    """Copies in one service's database."""
+
+    def __init__(self, database: Database, stores: StoreCopies, session: Session) -> None:
+        self._database, self._stores, self._session = database, stores, session
+
+    async def open_accounts(self, members: Sequence[tuple[str, str]]) -> None:
+        """Open an empty account for each (chain, member) that has none, so that booking finds it without asking."""
+        writes = [
+            UpdateOne(
+                {"chain": chain, "account": member},
+                {"$setOnInsert": account_document(Account(member), EventCursor())},
+                upsert=True,
+            )
+            for chain, member in sorted(set(members))
+        ]
+        await self._database.collection(ACCOUNTS).bulk_write(writes, ordered=True, session=self._session)
+
+    async def save_stores(self, stores: Sequence[tuple[str, Store]]) -> None:
+        """Keep each (chain, store) unless a newer version is there."""
+        await self._stores.save(stores, self._session)

@@ -1,0 +1,26 @@
+"""Keep what points must know at once: accounts for members, copies of stores."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from services.points.usecases.record_purchases import Store
+
+
+class Copies(Protocol):
+    """Where copies are kept, within one transaction."""
+
+    async def open_accounts(self, members: Sequence[tuple[str, str]]) -> None:
+        """Open an empty account for each (chain, member) that has none."""
+
+    async def save_stores(self, stores: Sequence[tuple[str, Store]]) -> None:
+        """Keep each (chain, store) unless a newer version is there."""
+
+
+async def keep_copies(
+    *, enrolled: Sequence[tuple[str, str]], saved: Sequence[tuple[str, Store]], copies: Copies
+) -> None:
+    """Take over a batch of news from members: (chain, member) and (chain, store) pairs in their order."""
+    if enrolled:
+        await copies.open_accounts(enrolled)
+    if saved:
+        await copies.save_stores(saved)

@@ -1,0 +1,110 @@
+"""Read accounts and their journals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.kit.errors import Kind, Problem
+from services.kit.principal import Principal
+from services.points.domain.accounts import Account, advance
+from services.points.domain.journal import Entry
+from services.points.domain.programs import Program
+
+MAX_ACCOUNTS = 1_000
+MAX_JOURNALS = 100
+MAX_ENTRIES = 1_000
+DEFAULT_FIRST = 20
+MAX_FIRST = 100
+
+
+class PageTooLargeError(Problem):
+    """Too much for one call: {why}."""
+
+    kind = Kind.INVALID
+    code = "TOO_MANY"
+
+
+@dataclass(frozen=True, slots=True)
+class TierView:
+    """Where a member stands; amounts in minor units of `currency`, which is empty before the first purchase."""
+
+    level: str
+    since: datetime | None
+    spend_minor: int
+    currency: str
+    next_level: str
+    missing_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as it is shown."""
+
+    account: Account
+    tier: TierView
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """Entries, the newest first, and the version after which to go on; None: this was the last page."""
+
+    entries: tuple[Entry, ...]
+    next_before: int | None
+
+
+class Accounts(Protocol):
+    """Where accounts and entries are read."""
+
+    async def accounts(self, chain: str, members: Sequence[str]) -> Mapping[str, Account]:
+        """Return those that exist, by member."""
+
+    async def journals(
+        self, chain: str, members: Sequence[str], *, before: int | None, first: int
+    ) -> Mapping[str, Sequence[Entry]]:
+        """Return up to `first` entries of each account below version `before`, the newest first."""
+
+
+async def get_accounts(
+    members: Sequence[str], *, caller: Principal, now: datetime, accounts: Accounts, program: Program
+) -> list[AccountView]:
+    """Return the accounts of those of `members` that the caller may see, in order, as they are at `now`."""
+    if len(members) > MAX_ACCOUNTS:
+        raise PageTooLargeError(field="ids", why=f"ask for at most {MAX_ACCOUNTS} accounts")
+    visible = [member for member in members if caller.may_see_member(member)]
+    found = await accounts.accounts(caller.chain, visible)
+    return [_view(advance(found.get(member) or Account(member), now), program) for member in visible]
+
+
+def _view(account: Account, program: Program) -> AccountView:
+    level = account.level(program)
+    above = program.above(level)
+    tier = TierView(
+        level=level,
+        since=account.reached[-1].since if account.reached else None,
+        spend_minor=account.spend_minor,
+        currency=account.currency,
+        next_level=above.code if above else "",
+        missing_minor=max(0, above.threshold_minor - account.spend_minor) if above else 0,
+    )
+    return AccountView(account, tier)
+
+
+async def list_entries(
+    members: Sequence[str], *, caller: Principal, first: int, before: int | None, accounts: Accounts
+) -> list[JournalPage]:
+    """Return a page of the journal of each of `members`, in order; empty for those whom the caller may not see."""
+    first = first or DEFAULT_FIRST
+    if not 1 <= first <= MAX_FIRST:
+        raise PageTooLargeError(field="first", why=f"first must be 1 to {MAX_FIRST}")
+    if len(members) > MAX_JOURNALS or len(members) * first > MAX_ENTRIES:
+        raise PageTooLargeError(field="first", why=f"{len(members)} journals of {first} entries; ask for fewer")
+    visible = [member for member in members if caller.may_see_member(member)]
+    # One more than asked for tells whether there is a next page.
+    found = await accounts.journals(caller.chain, visible, before=before, first=first + 1)
+    return [_page(found.get(member, ()), first) for member in members]
+
+
+def _page(entries: Sequence[Entry], first: int) -> JournalPage:
+    shown = tuple(entries[:first])
+    return JournalPage(shown, shown[-1].posting.version if len(entries) > first else None)
