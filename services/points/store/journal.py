@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pymongo import InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo import UpdateOne
 
 from services.kit.errors import Problem
 from services.kit.mongo.collections import Keyed
-from services.kit.mongo.database import Conflict, Database, Session
+from services.kit.mongo.database import Database, Session
+from services.kit.mongo.guards import insert_new, write_guarded
 from services.kit.outbox.events import Event, EventCursor
 from services.kit.outbox.outbox import Outbox
 from services.points import events
@@ -27,8 +27,6 @@ from services.points.store.documents import (
     receipt_of,
 )
 from services.points.usecases.ledger import Fold
-
-DUPLICATE_KEY = 11_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +85,22 @@ class MongoJournal:
     async def _write(self, folded: Folded, loaded: _Loaded, session: Session) -> None:
         told, cursors = _tell(folded.bookings, loaded.cursors)
         changed = {(one.command.chain, one.account.member): one.account for one in folded.bookings}
-        writes: list[InsertOne[Document] | UpdateOne] = []
+        opened: list[Document] = []
+        updated: list[UpdateOne] = []
+        # In the order of their keys: two batches that touch the same accounts then wait, instead of both failing.
         for (chain, member), account in sorted(changed.items(), key=lambda item: item[0]):
             key: Document = {"chain": chain, "account": member}
             content = account_document(account, cursors[chain, member])
             if (before := loaded.accounts.get((chain, member))) is None:
-                writes.append(InsertOne({**key, **content}))
+                opened.append({**key, **content})
             else:
-                writes.append(UpdateOne({**key, "version": before.version}, {"$set": content}))
-        try:
-            written = await self._database.collection(ACCOUNTS).bulk_write(writes, ordered=True, session=session)
-            if written.matched_count + written.inserted_count != len(writes):
-                raise Conflict
-            entries = [entry_document(one.command.chain, one.entry) for one in folded.bookings]
-            await self._database.collection(ENTRIES).insert_many(entries, ordered=True, session=session)
-            receipts = [receipt_document(one) for one in folded.bookings]
-            await self._database.collection(RECEIPTS).insert_many(receipts, ordered=True, session=session)
-        except BulkWriteError as error:
-            if error.details["writeErrors"] and error.details["writeErrors"][0]["code"] == DUPLICATE_KEY:
-                raise Conflict from error
-            raise
+                updated.append(UpdateOne({**key, "version": before.version}, {"$set": content}))
+        await write_guarded(self._database.collection(ACCOUNTS), updated, session=session)
+        await insert_new(self._database.collection(ACCOUNTS), opened, session=session)
+        entries = [entry_document(one.command.chain, one.entry) for one in folded.bookings]
+        await insert_new(self._database.collection(ENTRIES), entries, session=session)
+        receipts = [receipt_document(one) for one in folded.bookings]
+        await insert_new(self._database.collection(RECEIPTS), receipts, session=session)
         await self._outbox.write(told, session)
 
 

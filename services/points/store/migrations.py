@@ -1,0 +1,15 @@
+"""What was done to the database of points, in order; a step that has run anywhere is never changed."""
+
+from services.kit.mongo.database import Database, create_indexes
+from services.kit.mongo.migrations import Migration
+from services.kit.outbox import outbox
+from services.points.store.collections import INDEXES
+
+
+async def _first(database: Database) -> None:
+    await outbox.set_up(database)
+    for keyed, indexes in INDEXES.items():
+        await create_indexes(database, keyed, indexes)
+
+
+MIGRATIONS = (Migration(1, "accounts, entries, receipts, stores and the outbox", _first),)

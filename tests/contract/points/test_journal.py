@@ -1,0 +1,112 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.kit.errors import Problem
+from services.kit.group_commit import GroupCommit
+from services.kit.mongo.collections import Keyed
+from services.kit.mongo.database import Database
+from services.kit.outbox.outbox import OUTBOX
+from services.points.domain.batches import NoAccountError, Recorded
+from services.points.domain.booking import BookPurchase
+from services.points.domain.purchases import ReceiptReusedError
+from services.points.store.collections import ACCOUNTS, ENTRIES, RECEIPTS
+from tests.contract.points.conftest import ledger_on
+from tests.unit.points.receipts import command, purchase
+
+Ledger = GroupCommit[BookPurchase, Recorded]
+
+
+async def rows(database: Database, keyed: Keyed, **wanted: Any) -> list[dict[str, Any]]:
+    found = database.collection(keyed).find({"chain": "chn_1", **wanted}, {"_id": False})
+    return await found.to_list(10_000)
+
+
+async def everything(database: Database) -> list[list[dict[str, Any]]]:
+    return [await rows(database, keyed) for keyed in (ACCOUNTS, ENTRIES, RECEIPTS, OUTBOX)]
+
+
+async def test_a_purchase_writes_account_entry_receipt_and_event_together(migrated: Database, ledger: Ledger) -> None:
+    recorded = await ledger.submit(command(purchase("R1", paid_minor=50_000)))
+    [account] = await rows(migrated, ACCOUNTS)
+    [entry] = await rows(migrated, ENTRIES)
+    [receipt] = await rows(migrated, RECEIPTS)
+    events = sorted(await rows(migrated, OUTBOX), key=lambda row: row["sequence"])
+    assert (account["available_points"], account["version"], account["events"]["sequence"]) == (500, 1, 2)
+    assert (entry["points"], entry["against"]) == (500, {"account": "program:issued", "points": -500})
+    assert entry["hash"] == account["head"]
+    assert (receipt["key"], receipt["purchase"]) == ("sto_1/R1", recorded.booked.id)
+    assert [row["type"] for row in events] == ["huitou.events.v1.PurchaseBooked", "huitou.events.v1.TierChanged"]
+    assert [row["aggregate"] for row in events] == ["mem_ada", "mem_ada"]
+
+
+async def test_a_repeated_receipt_gets_the_first_answer_and_writes_nothing(migrated: Database, ledger: Ledger) -> None:
+    first = await ledger.submit(command())
+    before = await everything(migrated)
+    again = await ledger.submit(command())
+    assert again == Recorded(first.booked, repeated_call=True)
+    assert await everything(migrated) == before
+
+
+async def test_a_reused_number_is_refused_and_changes_nothing(migrated: Database, ledger: Ledger) -> None:
+    await ledger.submit(command())
+    before = await everything(migrated)
+    with pytest.raises(ReceiptReusedError):
+        await ledger.submit(command(purchase(paid_minor=1)))
+    assert await everything(migrated) == before
+
+
+async def test_a_bad_command_fails_alone(migrated: Database, ledger: Ledger) -> None:
+    answers = await ledger.submit_all(
+        [
+            command(purchase("R1")),
+            command(purchase("R1", paid_minor=1)),
+            command(purchase("R2", member="mem_nobody"), opens_account=False),
+            command(purchase("R3")),
+        ]
+    )
+    assert [type(answer) for answer in answers] == [Recorded, ReceiptReusedError, NoAccountError, Recorded]
+    [account] = await rows(migrated, ACCOUNTS)
+    assert (account["available_points"], account["version"]) == (200, 2)
+
+
+async def test_two_replicas_on_the_same_accounts_book_everything_once(migrated: Database) -> None:
+    replicas = [ledger_on(migrated), ledger_on(migrated)]
+    for replica in replicas:
+        await replica.start()
+    # Each receipt is sent to both replicas at once; three members, so that every batch meets the other's accounts.
+    sent = [command(purchase(f"R{n}", paid_minor=100 * n, member=f"mem_{n % 3}")) for n in range(60)]
+    try:
+        answers = await asyncio.gather(*(submit_patiently(replica, one) for one in sent for replica in replicas))
+    finally:
+        for replica in replicas:
+            await replica.stop()
+    for one in range(0, len(answers), 2):
+        pair = answers[one : one + 2]
+        assert pair[0].booked == pair[1].booked
+        assert sorted(answer.repeated_call for answer in pair) == [False, True]
+    accounts = {row["account"]: row for row in await rows(migrated, ACCOUNTS)}
+    for name, account in accounts.items():
+        entries = sorted(await rows(migrated, ENTRIES, account=name), key=lambda row: row["version"])
+        assert [row["version"] for row in entries] == list(range(1, 21))
+        assert account["available_points"] == sum(row["points"] for row in entries) == entries[-1]["balance_points"]
+        assert account["head"] == entries[-1]["hash"]
+        told = [row["sequence"] for row in await rows(migrated, OUTBOX) if row["aggregate"] == name]
+        assert sorted(told) == list(range(1, account["events"]["sequence"] + 1))
+
+
+async def submit_patiently(ledger: Ledger, one: BookPurchase) -> Recorded:
+    """Submit as a till does: a call that was refused for contention is made again."""
+    while True:
+        try:
+            return await ledger.submit(one)
+        except Problem as problem:
+            if problem.code != "CONTENDED":
+                raise
+
+
+async def test_chains_do_not_see_each_other(migrated: Database, ledger: Ledger) -> None:
+    await ledger.submit_all([command(chain="chn_1"), command(chain="chn_2")])
+    [account] = await rows(migrated, ACCOUNTS)
+    assert (account["chain"], account["available_points"]) == ("chn_1", 100)
