@@ -2,14 +2,12 @@
 
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
-from services.kit.outbox import outbox
 from services.points.store.collections import INDEXES
 
 
 async def _first(database: Database) -> None:
-    await outbox.set_up(database)
     for keyed, indexes in INDEXES.items():
         await create_indexes(database, keyed, indexes)
 
 
-MIGRATIONS = (Migration(1, "accounts, entries, receipts, stores and the outbox", _first),)
+MIGRATIONS = (Migration(1, "accounts, entries, receipts and stores", _first),)

@@ -5,6 +5,7 @@ import pytest
 
 from services.kit.group_commit import GroupCommit
 from services.kit.mongo.database import Database
+from services.kit.outbox import outbox
 from services.kit.outbox.outbox import Outbox
 from services.points.domain.batches import Recorded
 from services.points.domain.booking import BookPurchase
@@ -23,6 +24,7 @@ def ledger_on(database: Database) -> Ledger:
 
 @pytest.fixture
 async def migrated(database: Database) -> Database:
+    await outbox.set_up(database)
     for migration in MIGRATIONS:
         await migration.apply(database)
     return database
