@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from services.kit.background import background
+from services.kit.cancellation import cancelled, check_cancelled
 from services.kit.errors import Kind, Problem
 
 C = TypeVar("C")
@@ -68,7 +70,7 @@ class GroupCommit(Generic[C, A]):
     async def start(self) -> None:
         """Begin to accept commands."""
         self._accepting = True
-        self._worker = asyncio.create_task(self._work(), name=f"group commit {self._name}")
+        self._worker = background(self._work(), name=f"group commit {self._name}")
 
     async def stop(self, within_s: float = 10.0) -> None:
         """Refuse what is new, carry out what waits, and after `within_s` fail the rest with `StoppingError`."""
@@ -113,6 +115,7 @@ class GroupCommit(Generic[C, A]):
     async def _work(self) -> None:
         while self._accepting or self._waiting:
             await self._arrived.wait()
+            check_cancelled()
             if batch := self._next_batch():
                 await self._carry_out(batch)
             elif self._accepting:
@@ -132,17 +135,19 @@ class GroupCommit(Generic[C, A]):
         answers: Sequence[A | Problem]
         try:
             answers = await self._commit([command for command, _ in batch])
-            if len(answers) != len(batch):
-                message = f"{len(answers)} answers to {len(batch)} commands"
-                raise ValueError(message)
         except asyncio.CancelledError:
             for _, outcome in batch:
                 _answer(outcome, StoppingError())
-            raise
+            if cancelled():
+                raise
+            return  # something that the commit waited for was cancelled, not this
         except Problem as problem:
             answers = [problem] * len(batch)
         except Exception:
             log.exception("%s: a batch of %d failed", self._name, len(batch))
+            answers = [FaultError()] * len(batch)
+        if len(answers) != len(batch):
+            log.error("%s: %d answers to %d commands", self._name, len(answers), len(batch))
             answers = [FaultError()] * len(batch)
         self._batch_s += WEIGHT * (loop.time() - began - self._batch_s)
         for (_, outcome), answer in zip(batch, answers, strict=True):

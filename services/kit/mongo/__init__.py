@@ -1,0 +1,1 @@
+"""MongoDB: two drivers behind one `Database`, transactions, leases, migrations, command keys."""

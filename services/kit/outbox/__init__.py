@@ -1,0 +1,1 @@
+"""The transactional outbox: an event is written with its fact, and relayed in order afterwards."""
