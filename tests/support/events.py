@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from pymongo import UpdateOne
+
 from services.kit.mongo.collections import Keyed, Session
 from services.kit.mongo.database import Database
 from services.kit.outbox.events import Event
@@ -49,12 +51,15 @@ class Effects:
             self.tries.append((one.aggregate, one.sequence))
             if error := self.fails.get((one.aggregate, one.sequence)):
                 raise error
-            await self.database.collection(EFFECTS).update_one(
+        pushes = [
+            UpdateOne(
                 {"chain": one.chain, "aggregate": one.aggregate},
                 {"$push": {one.stream.replace(".", "_"): one.sequence}},
                 upsert=True,
-                session=session,
             )
+            for one in events
+        ]
+        await self.database.collection(EFFECTS).bulk_write(pushes, session=session)
         if self.gate:
             await self.gate()
         self.handled += events
