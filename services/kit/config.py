@@ -16,7 +16,7 @@ LogFormat = Literal["text", "json"]
 
 ADDRESSES: Mapping[str, str] = MappingProxyType(
     {
-        "gateway": "127.0.0.1:7100",
+        "gateway": "127.0.0.1:8000",
         "members": "127.0.0.1:7101",
         "points": "127.0.0.1:7102",
         "campaigns": "127.0.0.1:7103",
@@ -25,7 +25,7 @@ ADDRESSES: Mapping[str, str] = MappingProxyType(
 )
 """Where each process listens unless NAME_ADDRESS says otherwise. Below 32768, where clients get their own ports."""
 
-_NAMESPACE = re.compile(r"[a-z0-9_]{0,20}")
+_NAMESPACE = re.compile(r"[a-z0-9_-]{0,20}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]")
 _MAX_PORT = 65_535
 
@@ -94,7 +94,7 @@ def _one_of(given: Mapping[str, str], name: str, *allowed: str) -> str:
 
 def _namespace(found: str) -> str:
     if not _NAMESPACE.fullmatch(found):
-        allowed = "up to 20 of a to z, 0 to 9 and _, like test_"
+        allowed = "up to 20 of a to z, 0 to 9, _ and -, like test_"
         raise WrongSettingError(name="HUITOU_NAMESPACE", found=found, allowed=allowed)
     return found
 
@@ -117,4 +117,4 @@ def _url(given: Mapping[str, str], name: str, usual: str, *schemes: str) -> str:
 
 def _without_password(url: str) -> str:
     """Return `url` fit for a message: who reads an error must not learn the password."""
-    return re.sub(r"(?<=:)[^:@/]*(?=@)", "…", url)
+    return re.sub(r"(?<=://)([^:@/]*):.*(?=@)", r"\1:…", url)

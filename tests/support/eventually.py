@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -11,7 +11,11 @@ PAUSE_S = 0.02
 """Between two looks: short beside what is waited for, long enough to leave the two cores to it."""
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], within_s: float = 10) -> T:
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], within_s: float = 10) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], within_s: float = 10) -> T: ...
+async def eventually(condition: Callable[[], Any], within_s: float = 10) -> Any:
     """Return the first true value of `condition()`, which may be async; fail with its last value after `within_s`.
 
     An AssertionError that the condition raises counts as "not yet", so a block of asserts can be waited for.
@@ -22,7 +26,7 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], within_s: float 
         last: object
         try:
             value = condition()
-            result: T = await value if inspect.isawaitable(value) else value
+            result = await value if inspect.isawaitable(value) else value
             if result:
                 return result
             last = result

@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Annotated, Any, cast
 
 import strawberry
-from google.protobuf.message import Message
 
 from protos.members.v1 import members_pb2
 from protos.members.v1.members_pb2_grpc import MembersStub
@@ -169,12 +168,13 @@ class NameTakenError(Problem):
 
 
 class Memory:
-    """Both services; `asked` holds every request. `mem_9…` do not exist."""
+    """Both services; `asked` holds every request. `mem_nobody` does not exist."""
 
     def __init__(self) -> None:
-        self.asked: list[Message] = []
+        self.asked: list[Any] = []  # protos
         self.names: dict[str, str] = {}
         self.raises: Problem | None = None
+        self.hold: asyncio.Event | None = None  # answers wait for it
 
     def stub(self, stub_class: Callable[..., Any]) -> Any:
         names = [name for name in vars(stub_class) if not name.startswith("_")]
@@ -183,7 +183,7 @@ class Memory:
     async def call(self, method: Any, request: Any, *, principal: Principal, **_options: Any) -> Any:
         assert (method, principal.chain) == (None, "chn_1")
         self.asked.append(request)
-        await asyncio.sleep(0)
+        await (self.hold.wait() if self.hold else asyncio.sleep(0))
         if self.raises is not None:
             raise self.raises
         return self._answers[type(request)](self, request)
@@ -193,7 +193,7 @@ class Memory:
             members=[
                 members_pb2.Member(id=key, profile=members_pb2.Profile(name=self.names.get(key, f"name of {key}")))
                 for key in request.ids
-                if not key.startswith("mem_9")
+                if key != "mem_nobody"
             ]
         )
 

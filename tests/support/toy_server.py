@@ -54,6 +54,7 @@ async def toy_running(
     scope: str = "",
     max_under_way: int = 100,
     keys: Keys | None = None,
+    servicer: Toy | None = None,
 ) -> AsyncIterator[Running]:
     """Serve a toy that answers with `say`, until the block ends."""
     keys = keys or Keys()
@@ -61,7 +62,7 @@ async def toy_running(
     server = RpcServer(
         address="127.0.0.1:0",
         verifier=keys.verifier,
-        servicers=[(add_toy(service), Toy(say), service)],
+        servicers=[(add_toy(service), servicer or Toy(say), service)],
         max_under_way=max_under_way,
     )
     await server.start()

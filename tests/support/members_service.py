@@ -1,0 +1,153 @@
+"""The members service as its callers have it: a real gRPC server on a real database, and an open chain."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from pymongo import AsyncMongoClient, IndexModel
+
+from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1.chains_pb2_grpc import ChainsStub
+from protos.members.v1.members_pb2_grpc import MembersStub
+from services.kit.mongo.command_keys import COMMAND_KEYS
+from services.kit.mongo.database import Database, create_indexes
+from services.kit.outbox import outbox
+from services.kit.outbox.outbox import OUTBOX, Outbox
+from services.kit.principal import Caller, Principal
+from services.kit.rpc import RemoteProblem, RpcChannel
+from services.members.domain.api_keys import SCOPES
+from services.members.main import servicers
+from services.members.store.collections import IDENTITIES, MEMBERS
+from services.members.store.migrations import MIGRATIONS
+from tests.support.clock import FixedClock
+from tests.support.served import served
+
+if TYPE_CHECKING:
+    from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
+    from protos.members.v1.members_pb2_grpc import MembersAsyncStub
+
+OPERATOR = Principal(chain="", kind=Caller.OPERATOR, id="ops")
+GATEWAY = Principal(chain="", kind=Caller.SERVICE, id="gateway")
+
+
+def staff(chain: str, *, scopes: frozenset[str] = SCOPES, stores: Sequence[str] = ()) -> Principal:
+    return Principal(chain=chain, kind=Caller.STAFF, id="key_staff", scopes=scopes, stores=frozenset(stores))
+
+
+def till(chain: str, store: str) -> Principal:
+    scopes = frozenset({"members:read", "members:write"})
+    return Principal(chain=chain, kind=Caller.TILL, id="key_till", scopes=scopes, stores=frozenset({store}))
+
+
+def phone(value: str) -> members_pb2.Identity:
+    return members_pb2.Identity(kind=members_pb2.IDENTITY_KIND_PHONE, value=value)
+
+
+def external(value: str) -> members_pb2.Identity:
+    return members_pb2.Identity(kind=members_pb2.IDENTITY_KIND_EXTERNAL, value=value)
+
+
+def enrollment(
+    *identities: members_pb2.Identity, key: str = "", name: str = "Li", store: str = ""
+) -> members_pb2.EnrollMemberRequest:
+    return members_pb2.EnrollMemberRequest(
+        key=key or uuid4().hex,
+        member=members_pb2.NewMember(
+            profile=members_pb2.Profile(name=name, identities=identities),
+            channel=members_pb2.CHANNEL_POS,
+            store_id=store,
+        ),
+    )
+
+
+@dataclass
+class MembersService:
+    """One replica. `everything` looks past the shard keys, at all that the database holds."""
+
+    database: Database
+    mongo_url: str
+    channel: RpcChannel
+    chains: "ChainsAsyncStub"
+    members: "MembersAsyncStub"
+
+    async def call(self, method: Any, request: Any, by: Principal) -> Any:
+        # Patient: what a busy machine makes slow is not what these tests look for.
+        return await self.channel.call(method, request, principal=by, timeout_s=30.0)
+
+    async def refusal(self, method: Any, request: Any, by: Principal) -> RemoteProblem:
+        """Return why the call was refused, having seen that it changed nothing."""
+        before = await self.everything()
+        with pytest.raises(RemoteProblem) as refused:
+            await self.call(method, request, by)
+        assert await self.everything() == before
+        return refused.value
+
+    async def everything(self) -> dict[str, list[dict[str, Any]]]:
+        async with AsyncMongoClient[dict[str, Any]](self.mongo_url) as client:
+            database = client[self.database.name]
+            return {
+                name: await database[name].find().sort("_id", 1).to_list()
+                for name in sorted(await database.list_collection_names())
+            }
+
+    async def counts(self, chain: str) -> tuple[int, int, int, int]:
+        """Return how many members, identities, command keys and waiting events the chain has."""
+        members, identities, keys, events = [
+            await self.database.collection(keyed).count_documents({"chain": chain})
+            for keyed in (MEMBERS, IDENTITIES, COMMAND_KEYS, OUTBOX)
+        ]
+        return members, identities, keys, events
+
+    async def open_chain(self, name: str = "Noodles", *, currency: str = "CNY") -> str:
+        request = chains_pb2.OpenChainRequest(
+            key=f"open-{name}", name=name, currency=currency, time_zone="Asia/Shanghai"
+        )
+        return str((await self.call(self.chains.OpenChain, request, OPERATOR)).chain.id)
+
+    async def store(self, chain: str, code: str = "bund") -> str:
+        request = chains_pb2.SaveStoresRequest(stores=[chains_pb2.StoreInput(code=code, name=code)])
+        return str((await self.call(self.chains.SaveStores, request, staff(chain))).stores[0].id)
+
+    async def enroll(self, request: members_pb2.EnrollMemberRequest, by: Principal) -> members_pb2.EnrollMemberResponse:
+        answer: members_pb2.EnrollMemberResponse = await self.call(self.members.EnrollMember, request, by)
+        return answer
+
+    async def enroll_all(
+        self, requests: Sequence[members_pb2.EnrollMemberRequest], by: Principal
+    ) -> list[members_pb2.EnrollResult]:
+        request = members_pb2.EnrollMembersRequest(enrollments=requests)
+        return list((await self.call(self.members.EnrollMembers, request, by)).results)
+
+    async def member(self, chain: str, member_id: str) -> members_pb2.Member:
+        [found] = await self.get([member_id], staff(chain))
+        return found
+
+    async def get(self, ids: Sequence[str], by: Principal) -> list[members_pb2.Member]:
+        answer = await self.call(self.members.GetMembers, members_pb2.GetMembersRequest(ids=ids), by)
+        return list(answer.members)
+
+    async def resolve(self, identities: Sequence[members_pb2.Identity], by: Principal) -> list[str]:
+        request = members_pb2.ResolveIdentitiesRequest(identities=identities)
+        return list((await self.call(self.members.ResolveIdentities, request, by)).member_ids)
+
+
+async def migrate_members(database: Database) -> None:
+    # Without the index that lets keys expire: the server goes by its own time, and to it the tests' is long ago.
+    by_key = IndexModel([("chain", 1), ("key", 1)], unique=True)
+    await create_indexes(database, COMMAND_KEYS, [by_key])
+    await outbox.set_up(database)
+    for migration in MIGRATIONS:
+        await migration.apply(database)
+
+
+@asynccontextmanager
+async def members_running(database: Database, mongo_url: str, clock: FixedClock) -> AsyncIterator[MembersService]:
+    """Serve one replica on a database that has been migrated."""
+    enrollments, registrations = servicers(database, Outbox(database), clock=clock)
+    await enrollments.start()
+    async with served(registrations) as channel:
+        yield MembersService(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))
+    await enrollments.stop()

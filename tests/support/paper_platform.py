@@ -1,0 +1,127 @@
+"""A platform on paper: the part of the public API that an import uses, in memory, with the real one's promises.
+
+It books by one rule: a point for each full 100 minor units, "silver" after 50,000, then a fifth more.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+Fault = Callable[[int, str], httpx.Response | Exception | None]
+"""Asked with the number of the request (from 0), "before" and "after" it is done: what happens instead, if anything."""
+
+
+@dataclass
+class PaperPlatform:
+    """Hand `transport` to an httpx client."""
+
+    currency: str = "CNY"
+    chain: str = "chn_1"
+    stores: dict[str, str] = field(default_factory=lambda: {"web": "sto_web"})  # code → id
+    members: dict[str, str] = field(default_factory=dict)  # external id → member id
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # command key → content, member id
+    booked: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)  # content, answer
+    order: list[dict[str, Any]] = field(default_factory=list)  # purchases as they were booked
+    spend: dict[str, int] = field(default_factory=dict)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    fault: Fault = lambda _number, _when: None
+
+    @property
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._answer)
+
+    @property
+    def points(self) -> int:
+        return sum(answer["purchase"]["points"] for _, answer in self.booked.values())
+
+    def enroll(self, external_id: str) -> str:
+        return self.members.setdefault(external_id, f"mem_{len(self.members)}")
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        number = len(self.requests)
+        self.requests.append(asked)
+        if (instead := self._instead(number, "before")) is not None:
+            return instead
+        data = self._data(asked)
+        return self._instead(number, "after") or httpx.Response(200, json={"data": data})
+
+    def _instead(self, number: int, when: str) -> httpx.Response | None:
+        if isinstance(instead := self.fault(number, when), Exception):
+            raise instead
+        return instead
+
+    def _data(self, asked: dict[str, Any]) -> dict[str, Any]:
+        query, wish = asked["query"], asked["variables"].get("input", {})
+        if "recordPurchases" in query:
+            return {"recordPurchases": _results([self._record(*one) for one in enumerate(wish["purchases"])])}
+        if "enrollMembers" in query:
+            return {"enrollMembers": _results([self._enroll(*one) for one in enumerate(wish["members"])])}
+        if "saveStores" in query:
+            self.stores |= {store["code"]: f"sto_{store['code']}" for store in wish["stores"]}
+            return {"saveStores": {"userErrors": [], "stores": self._stores()}}
+        return {"chain": {"id": self.chain, "name": "Paper"}, "stores": self._stores()}
+
+    def _stores(self) -> list[dict[str, str]]:
+        return [{"id": id_, "code": code, "currency": self.currency} for code, id_ in self.stores.items()]
+
+    def _enroll(self, number: int, wish: dict[str, Any]) -> dict[str, Any]:
+        content = json.dumps(wish, sort_keys=True)
+        if wish["key"] in self.keys:
+            first, member = self.keys[wish["key"]]
+            assert first == content
+            return {"userErrors": [], "repeatedCall": True, "member": {"id": member}}
+        identities = [one["value"] for one in wish["profile"]["identities"]]
+        for place, value in enumerate(identities):
+            if value in self.members:
+                return _refusal("IDENTITY_TAKEN", f"members.{number}.profile.identities.{place}", f"{value} is taken.")
+            if value == "unwelcome":
+                return _refusal("INVALID_IDENTITY", f"members.{number}.profile.identities.{place}", "Not this one.")
+        member = f"mem_{len(self.members)}"
+        self.members |= dict.fromkeys(identities, member)
+        self.keys[wish["key"]] = (content, member)
+        return {"userErrors": [], "repeatedCall": False, "member": {"id": member}}
+
+    def _record(self, number: int, wish: dict[str, Any]) -> dict[str, Any]:
+        member = wish.get("memberId") or self.members.get(wish["identity"]["value"])
+        if member is None:
+            return _refusal("MEMBER_NOT_FOUND", f"purchases.{number}.identity", "No member has this external.")
+        paid = sum(line["grossMinor"] - line["discountMinor"] for line in wish["lines"])
+        if paid < 0:
+            return _refusal("INVALID_PURCHASE", f"purchases.{number}.lines.0.grossMinor", "It is less than 0.")
+        key, content = (wish["storeId"], wish["receiptNumber"]), json.dumps([member, wish["occurredAt"], wish["lines"]])
+        if key in self.booked:
+            first, answer = self.booked[key]
+            if first != content:
+                return _refusal("RECEIPT_REUSED", f"purchases.{number}.receiptNumber", "Other content.")
+            return {**answer, "repeatedCall": True}
+        before = self.spend.get(member, 0)
+        self.spend[member] = before + paid
+        level, after = _level(before), _level(before + paid)
+        points = paid * 120 // 10_000 if level == "silver" else paid // 100
+        booked = {"points": points, "levelBefore": level, "levelAfter": after}
+        self.booked[key] = (content, {"userErrors": [], "repeatedCall": False, "purchase": booked})
+        self.order.append(wish | {"member": member})
+        return self.booked[key][1]
+
+
+def problem(code: str, *, status: int = 200, **told: object) -> httpx.Response:
+    """An answer of the gateway that says what is wrong."""
+    told = {"code": code, "traceId": "abc", **told}
+    return httpx.Response(status, json={"errors": [{"message": f"It is {code}.", "extensions": told}]})
+
+
+def _level(spend: int) -> str:
+    return "silver" if spend >= 50_000 else "regular"
+
+
+def _results(results: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"userErrors": [], "results": results}
+
+
+def _refusal(code: str, path: str, message: str) -> dict[str, Any]:
+    told = {"code": code, "field": path, "message": message}
+    return {"userErrors": [told], "repeatedCall": False, "member": None, "purchase": None}
