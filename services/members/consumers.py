@@ -1,0 +1,31 @@
+"""What members hears from points, campaigns and feedback: translate, call one use case."""
+
+from collections.abc import Callable, Sequence
+
+from google.protobuf.message import DecodeError
+
+from services.kit.mongo.database import Session
+from services.kit.outbox.events import Event
+from services.kit.rabbit.messages import PoisonError
+from services.members.domain.portraits import Told
+from services.members.events import told_by
+from services.members.usecases.portraits import Portraits, take_in
+
+
+class PortraitHandler:
+    """Handles a batch of events of points.account, campaigns.coupon and feedback.case."""
+
+    def __init__(self, portraits: Callable[[Session], Portraits]) -> None:
+        self._portraits = portraits
+
+    async def __call__(self, events: Sequence[Event], session: Session) -> None:
+        """Take `events` in within the transaction of `session`."""
+        told = [one for event in events if (one := _told(event)) is not None]
+        await take_in(told, portraits=self._portraits(session))
+
+
+def _told(event: Event) -> Told | None:
+    try:
+        return told_by(event)
+    except DecodeError as error:
+        raise PoisonError(why=f"its body is not a {event.type}") from error

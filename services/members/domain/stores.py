@@ -1,0 +1,96 @@
+"""Stores: saved by the chain's own code; each change makes a new version."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.kit.errors import Kind, Problem
+from services.members.domain.chains import MAX_CODE_LENGTH, MAX_NAME_LENGTH, Chain, is_code, is_name, is_time_zone
+
+MAX_STORES = 10_000
+"""Stores of one chain: all of them fit into one answer."""
+
+
+class InvalidStoreError(Problem):
+    """The store is not right: {why}."""
+
+    kind = Kind.INVALID
+    code = "INVALID_STORE"
+
+
+class NoStoreError(Problem):
+    """There is no store {store} in this chain."""
+
+    kind = Kind.NOT_FOUND
+    code = "STORE_NOT_FOUND"
+
+
+class TooManyStoresError(Problem):
+    """A chain has at most {most} stores."""
+
+    kind = Kind.REFUSED
+    code = "TOO_MANY_STORES"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store as it is now. `version` grows by one with every change, from 1."""
+
+    id: str
+    code: str
+    name: str
+    time_zone: str
+    currency: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantedStore:
+    """A store as somebody wants it. An empty `time_zone` means the chain's."""
+
+    code: str
+    name: str
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedStores:
+    """All stores that were asked for, in the order of the input, and of them those that are new or changed."""
+
+    stores: tuple[Store, ...]
+    changed: tuple[Store, ...]
+
+
+def check_stores(wanted: Sequence[WantedStore]) -> None:
+    """Refuse, with the field at fault, what no store can be, and a code that is given twice."""
+    seen: set[str] = set()
+    for number, store in enumerate(wanted):
+        path = f"stores.{number}"
+        if not is_code(store.code):
+            raise InvalidStoreError(field=f"{path}.code", why=f"a code has 1 to {MAX_CODE_LENGTH} visible characters")
+        if store.code in seen:
+            raise InvalidStoreError(field=f"{path}.code", why="its code stands twice in this call")
+        if not is_name(store.name):
+            raise InvalidStoreError(field=f"{path}.name", why=f"a name has 1 to {MAX_NAME_LENGTH} visible characters")
+        if store.time_zone and not is_time_zone(store.time_zone):
+            raise InvalidStoreError(field=f"{path}.timeZone", why="a time zone is an IANA name like Asia/Shanghai")
+        seen.add(store.code)
+
+
+def save_stores(
+    wanted: Sequence[WantedStore], *, known: Mapping[str, Store], count: int, chain: Chain, new_id: Callable[[], str]
+) -> SavedStores:
+    """Fold `wanted` over `known`, the chain's stores of these codes; `count` is how many it has in all."""
+    saved = [_saved(store, known.get(store.code), chain=chain, new_id=new_id) for store in wanted]
+    changed = tuple(store for store in saved if store != known.get(store.code))
+    if count + sum(store.version == 1 for store in changed) > MAX_STORES:
+        raise TooManyStoresError(field="stores", most=MAX_STORES)
+    return SavedStores(tuple(saved), changed)
+
+
+def _saved(wanted: WantedStore, known: Store | None, *, chain: Chain, new_id: Callable[[], str]) -> Store:
+    time_zone = wanted.time_zone or chain.time_zone
+    if known is None:
+        return Store(new_id(), wanted.code, wanted.name, time_zone, chain.currency, version=1)
+    if (known.name, known.time_zone) == (wanted.name, time_zone):
+        return known
+    return Store(known.id, known.code, wanted.name, time_zone, known.currency, version=known.version + 1)

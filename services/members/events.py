@@ -1,0 +1,86 @@
+"""What members tells and hears, as protos."""
+
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from protos.events.v1 import campaigns_pb2, feedback_pb2, members_pb2, points_pb2
+from services.kit.outbox.events import Event, EventCursor
+from services.kit.timestamps import from_timestamp, to_timestamp
+from services.members.domain.enrollment import Enroll
+from services.members.domain.portraits import CasesChanged, CouponsChanged, Told
+from services.members.domain.stores import Store
+from services.members.domain.visits import Paid
+
+MEMBER_STREAM = "members.member"
+STORE_STREAM = "members.store"
+
+
+def member_enrolled(command: Enroll, cursor: EventCursor) -> Event:
+    """Return the event of an enrollment; `cursor` is its place among the member's."""
+    member = command.member
+    body = members_pb2.MemberEnrolled(
+        member_id=member.id,
+        enrolled_at=to_timestamp(member.enrolled_at),
+        channel=member.channel.value,
+        store_id=member.store,
+    )
+    return _event(
+        body, MEMBER_STREAM, member.id, cursor, chain=command.chain, now=command.at, traceparent=command.traceparent
+    )
+
+
+def store_saved(store: Store, cursor: EventCursor, *, chain: str, now: datetime, traceparent: str) -> Event:
+    """Return the event of a new or changed store; `cursor` is its place among the store's."""
+    body = members_pb2.StoreSaved(
+        store_id=store.id,
+        version=store.version,
+        name=store.name,
+        time_zone=store.time_zone,
+        currency=store.currency,
+    )
+    return _event(body, STORE_STREAM, store.id, cursor, chain=chain, now=now, traceparent=traceparent)
+
+
+def _event(
+    body: Message, stream: str, aggregate: str, cursor: EventCursor, *, chain: str, now: datetime, traceparent: str
+) -> Event:
+    return Event(
+        id=f"{chain}/{aggregate}/{cursor.sequence}",
+        chain=chain,
+        stream=stream,
+        aggregate=aggregate,
+        sequence=cursor.sequence,
+        type=body.DESCRIPTOR.full_name,
+        at=cursor.at or now,
+        body=body.SerializeToString(),
+        traceparent=traceparent,
+    )
+
+
+def told_by(event: Event) -> Told | None:
+    """Return what the event tells of a member, None when it is nothing that a portrait shows.
+
+    Raises protobuf's DecodeError for a body that is not of the event's type.
+    """
+    match event.type:
+        case "huitou.events.v1.PurchaseBooked":
+            booked = points_pb2.PurchaseBooked.FromString(event.body)
+            paid = Paid(
+                at=from_timestamp(booked.occurred_at),
+                amount_minor=booked.paid.amount_minor,
+                currency=booked.paid.currency,
+                time_zone=booked.time_zone,
+            )
+            return Told(event.chain, booked.member_id, paid)
+        case "huitou.events.v1.CouponIssued":
+            issued = campaigns_pb2.CouponIssued.FromString(event.body)
+            return Told(event.chain, issued.member_id, CouponsChanged(by=1))
+        case "huitou.events.v1.CouponRedeemed":
+            redeemed = campaigns_pb2.CouponRedeemed.FromString(event.body)
+            return Told(event.chain, redeemed.member_id, CouponsChanged(by=-1))
+        case "huitou.events.v1.CaseOpened":
+            opened = feedback_pb2.CaseOpened.FromString(event.body)
+            return Told(event.chain, opened.member_id, CasesChanged(by=1))
+        case _:
+            return None

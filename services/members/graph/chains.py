@@ -1,0 +1,82 @@
+"""The chain, its stores and its menu in the graph."""
+
+import strawberry
+
+from protos.members.v1 import chains_pb2 as pb
+from protos.members.v1.chains_pb2_grpc import ChainsStub
+from services.kit.graph import Caller, GraphContext, SafeInt, allow, loader
+
+EVERYBODY = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL)
+
+
+@strawberry.type(description="A chain of restaurants or shops.")
+class Chain:
+    """A chain."""
+
+    id: strawberry.ID = strawberry.field(description="`chn_…`.")
+    name: str = strawberry.field(description="As people call it.")
+    currency: str = strawberry.field(description="ISO 4217; what its stores sell in.")
+    time_zone: str = strawberry.field(description="IANA name; its stores' unless they have their own.")
+    sandbox: bool = strawberry.field(description="For trying things out: has no real guests.")
+
+
+@strawberry.type(description="A place where the chain sells.")
+class Store:
+    """A store."""
+
+    id: strawberry.ID = strawberry.field(description="`sto_…`.")
+    code: str = strawberry.field(description="The chain's own short code.")
+    name: str = strawberry.field(description="As people call it.")
+    time_zone: str = strawberry.field(description='IANA name, like "Asia/Shanghai".')
+    currency: str = strawberry.field(description="ISO 4217; what it sells in.")
+    version: SafeInt = strawberry.field(description="Grows by one with every change.")
+
+
+@strawberry.type(description="Something that can be ordered.")
+class MenuItem:
+    """A menu item."""
+
+    code: str = strawberry.field(description="The chain's own code.")
+    name: str = strawberry.field(description="As the guest reads it.")
+    category: str | None = strawberry.field(description='Like "noodles"; null: none.')
+    price_minor: SafeInt = strawberry.field(description="In the minor unit of the chain's currency.")
+    version: SafeInt = strawberry.field(description="Grows by one with every change.")
+
+
+@loader(most=1_000)
+async def stores(context: GraphContext, ids: list[str]) -> list[Store | None]:
+    """Fetch stores; None where there is none of that id."""
+    members = context.channel("members")
+    answer = await members.read(members.stub(ChainsStub).GetStores, pb.GetStoresRequest(ids=ids))
+    found = {one.id: store(one) for one in answer.stores}
+    return [found.get(id_) for id_ in ids]
+
+
+def chain(one: pb.Chain) -> Chain:
+    """Make it of the proto."""
+    return Chain(
+        id=strawberry.ID(one.id), name=one.name, currency=one.currency, time_zone=one.time_zone, sandbox=one.sandbox
+    )
+
+
+def store(one: pb.Store) -> Store:
+    """Make it of the proto."""
+    return Store(
+        id=strawberry.ID(one.id),
+        code=one.code,
+        name=one.name,
+        time_zone=one.time_zone,
+        currency=one.currency,
+        version=one.version,
+    )
+
+
+def menu_item(one: pb.MenuItem) -> MenuItem:
+    """Make it of the proto."""
+    return MenuItem(
+        code=one.code,
+        name=one.name,
+        category=one.category or None,
+        price_minor=one.price_minor,
+        version=one.version,
+    )

@@ -1,0 +1,46 @@
+"""What can be asked of members."""
+
+from typing import Annotated
+
+import strawberry
+
+from protos.members.v1 import chains_pb2 as pb
+from protos.members.v1.chains_pb2_grpc import ChainsStub
+from services.kit.graph import BY_ID, Caller, Info, allow, field
+from services.members.graph.chains import EVERYBODY, Chain, MenuItem, Store, chain, menu_item, store
+from services.members.graph.members import READERS, Member, members
+
+
+@strawberry.type
+class Query:
+    """What can be asked of members."""
+
+    @field(READERS, description="A member; null when there is none, or none that the caller may see.")
+    async def member(self, info: Info, member_id: Annotated[strawberry.ID, BY_ID]) -> Member | None:
+        """Load one member."""
+        return await members.load(info, member_id)
+
+    @field(allow(Caller.MEMBER), description="The member who asks.")
+    async def me(self, info: Info) -> Member | None:
+        """Load the caller."""
+        return await members.load(info, info.context.principal.id)
+
+    @field(EVERYBODY, description="The caller's chain.")
+    async def chain(self, info: Info) -> Chain:
+        """Ask for the chain."""
+        service = info.context.channel("members")
+        return chain((await service.read(service.stub(ChainsStub).GetChain, pb.GetChainRequest())).chain)
+
+    @field(EVERYBODY, description="All stores of the chain.")
+    async def stores(self, info: Info) -> list[Store]:
+        """Ask for the stores."""
+        service = info.context.channel("members")
+        answer = await service.read(service.stub(ChainsStub).GetStores, pb.GetStoresRequest())
+        return [store(one) for one in answer.stores]
+
+    @field(EVERYBODY, description="Everything that the chain sells.")
+    async def menu(self, info: Info) -> list[MenuItem]:
+        """Ask for the menu."""
+        service = info.context.channel("members")
+        answer = await service.read(service.stub(ChainsStub).ListMenuItems, pb.ListMenuItemsRequest())
+        return [menu_item(one) for one in answer.items]

@@ -1,0 +1,66 @@
+"""The members service: builds everything from its config and runs it."""
+
+from functools import partial
+from secrets import token_bytes
+
+from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
+from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
+from services.kit.chassis import Chassis
+from services.kit.clock import Clock
+from services.kit.config import ServiceConfig
+from services.kit.group_commit import GroupCommit
+from services.kit.ids import make_id
+from services.kit.mongo.database import Database
+from services.kit.outbox.outbox import Outbox
+from services.kit.rpc.server import Servicer
+from services.kit.service import Service, main
+from services.members.consumers import PortraitHandler
+from services.members.domain.enrollment import Enroll, Enrolled
+from services.members.rpc.chains import ChainsServicer
+from services.members.rpc.members import MembersServicer
+from services.members.store.api_keys import MongoApiKeys
+from services.members.store.chains import MongoChains
+from services.members.store.enrollment import MongoRoll
+from services.members.store.members import MongoMembers
+from services.members.store.menu import MongoMenu
+from services.members.store.migrations import MIGRATIONS
+from services.members.store.portraits import MongoPortraits
+from services.members.store.stores import MongoStores
+from services.members.usecases.api_keys import KeyDesk
+from services.members.usecases.enrollment import Desk, commit
+
+
+def build(config: ServiceConfig) -> Service:
+    """Return the members service."""
+    chassis = Chassis.of(config)
+    enrollments, registrations = servicers(chassis.database, chassis.outbox, clock=chassis.clock)
+    return chassis.service(
+        migrations=MIGRATIONS,
+        servicers=registrations,
+        handle=PortraitHandler(partial(MongoPortraits, chassis.database)),
+        parts=[enrollments],
+    )
+
+
+def servicers(
+    database: Database, outbox: Outbox, *, clock: Clock
+) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
+    """Return the group commit, which must be started first, and what answers calls."""
+    enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, outbox)), name="enrollments")
+    chains, members = MongoChains(database), MongoMembers(database)
+    desk = KeyDesk(chains=chains, stores=MongoStores(database, outbox), members=members, keys=MongoApiKeys(database))
+    for_chains = ChainsServicer(
+        chains=chains, menu=MongoMenu(database), keys=desk, clock=clock, make_id=make_id, random_bytes=token_bytes
+    )
+    for_members = MembersServicer(
+        desk=Desk(chains=chains, batches=enrollments, make_id=make_id), members=members, clock=clock
+    )
+    return enrollments, [
+        (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
+        (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
+    ]
+
+
+if __name__ == "__main__":
+    main("members", build)

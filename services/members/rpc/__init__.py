@@ -1,0 +1,1 @@
+"""The servicers of members: translate, call one use case, translate."""

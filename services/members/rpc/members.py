@@ -1,0 +1,79 @@
+"""The Members servicer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from protos.members.v1 import members_pb2 as pb
+from protos.members.v1 import members_pb2_grpc
+from services.kit.clock import Clock
+from services.kit.errors import Problem
+from services.kit.rpc.problems import to_proto
+from services.kit.rpc.server import caller
+from services.kit.telemetry import current_traceparent
+from services.members.domain.enrollment import Enrolled
+from services.members.rpc.words import member_proto, wanted_member, written_identity
+from services.members.usecases.enrollment import Desk, enroll_members
+from services.members.usecases.members import IdentityFinder, MemberFinder, get_members, resolve_identities
+
+
+class Finder(MemberFinder, IdentityFinder, Protocol):
+    """Where members are looked up, by id and by identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class MembersServicer(members_pb2_grpc.MembersServicer):
+    """protos/members/v1/members.proto."""
+
+    desk: Desk
+    members: Finder
+    clock: Clock
+
+    async def EnrollMember(self, request: pb.EnrollMemberRequest, _context: Any) -> pb.EnrollMemberResponse:  # noqa: N802 - gRPC's name
+        """Enroll one member."""
+        [answer] = await self._enroll([request])
+        if isinstance(answer, Problem):
+            raise answer
+        return _enrolled(answer)
+
+    async def EnrollMembers(self, request: pb.EnrollMembersRequest, _context: Any) -> pb.EnrollMembersResponse:  # noqa: N802 - gRPC's name
+        """Enroll many, each with its own result."""
+        answers = await self._enroll(request.enrollments)
+        return pb.EnrollMembersResponse(
+            results=[
+                pb.EnrollResult(problem=to_proto(answer))
+                if isinstance(answer, Problem)
+                else pb.EnrollResult(enrolled=_enrolled(answer))
+                for answer in answers
+            ]
+        )
+
+    async def GetMembers(self, request: pb.GetMembersRequest, _context: Any) -> pb.GetMembersResponse:  # noqa: N802 - gRPC's name
+        """Show members."""
+        members = await get_members(request.ids, caller=caller(), members=self.members)
+        return pb.GetMembersResponse(members=[member_proto(member) for member in members])
+
+    async def ResolveIdentities(  # noqa: N802 - gRPC's name
+        self, request: pb.ResolveIdentitiesRequest, _context: Any
+    ) -> pb.ResolveIdentitiesResponse:
+        """Tell who has identities."""
+        member_ids = await resolve_identities(
+            [written_identity(one) for one in request.identities],
+            caller=caller(),
+            chains=self.desk.chains,
+            identities=self.members,
+        )
+        return pb.ResolveIdentitiesResponse(member_ids=member_ids)
+
+    async def _enroll(self, requests: Iterable[pb.EnrollMemberRequest]) -> list[Enrolled | Problem]:
+        return await enroll_members(
+            [wanted_member(request) for request in requests],
+            caller=caller(),
+            now=self.clock(),
+            desk=self.desk,
+            traceparent=current_traceparent(),
+        )
+
+
+def _enrolled(answer: Enrolled) -> pb.EnrollMemberResponse:
+    return pb.EnrollMemberResponse(member=member_proto(answer.member), repeated_call=answer.repeated_call)

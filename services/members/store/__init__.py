@@ -1,0 +1,1 @@
+"""Members' part of MongoDB: the only room that knows its collections."""

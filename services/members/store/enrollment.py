@@ -1,0 +1,115 @@
+"""The roll in MongoDB: a batch of enrollments is loaded, folded and written as one transaction."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from services.kit.errors import Problem
+from services.kit.mongo.collections import Document, Keyed
+from services.kit.mongo.command_keys import keep, kept, row
+from services.kit.mongo.database import Database, Session
+from services.kit.mongo.guards import insert_new
+from services.kit.outbox.events import EventCursor
+from services.kit.outbox.outbox import Outbox
+from services.members import events
+from services.members.domain.enrollment import Enroll, Enrolled, Known, Used, use_of
+from services.members.store.collections import IDENTITIES, MEMBERS, STORES
+from services.members.store.documents import member_document
+from services.members.usecases.enrollment import Fold
+
+InChain = Mapping[str, set[str]]
+"""Names by chain."""
+
+
+class MongoRoll:
+    """Members, identities, command keys and the outbox of one service's database."""
+
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
+
+    async def commit(self, commands: Sequence[Enroll], fold: Fold) -> Sequence[Enrolled | Problem]:
+        """Load, fold and write `commands` in one transaction; again from the load when somebody else was first.
+
+        Nothing is read inside the transaction: the unique indexes on command keys and identities refuse whatever was
+        decided on an old state, on any number of replicas.
+        """
+
+        async def once(session: Session) -> Sequence[Enrolled | Problem]:
+            folded = fold(commands, await self._load(commands))
+            if folded.enrolled:
+                await self._write(folded.enrolled, session)
+            return folded.answers
+
+        return await self._database.in_transaction(once)
+
+    async def _load(self, commands: Sequence[Enroll]) -> Known:
+        keys: dict[str, set[str]] = defaultdict(set)
+        hashes: dict[str, set[bytes]] = defaultdict(set)
+        stores: dict[str, set[str]] = defaultdict(set)
+        for command in commands:
+            keys[command.chain].add(command.key)
+            hashes[command.chain].update(command.hashes)
+            stores[command.chain].update({command.member.store} - {""})
+        holders, existing = await asyncio.gather(
+            self._find(IDENTITIES, "hash", hashes), self._find(STORES, "store", stores)
+        )
+        # Keys last: a key and the identities taken with it appear at once, so whoever is seen to have an identity
+        # is seen to have used the key. The other way round, a repeated call could be told that it is taken.
+        return Known(
+            keys=await self._used(keys),
+            holders={(one["chain"], one["hash"]): one["member"] for one in holders},
+            stores={(one["chain"], one["store"]) for one in existing},
+        )
+
+    async def _used(self, keys: InChain) -> dict[tuple[str, str], Used]:
+        found = await asyncio.gather(*(kept(self._database, chain, names) for chain, names in keys.items()))
+        return {
+            (chain, key): Used(one.fingerprint, one.answer, one.summary)
+            for chain, uses in zip(keys, found, strict=True)
+            for key, one in uses.items()
+        }
+
+    async def _find(
+        self, keyed: Keyed, field: str, names: Mapping[str, Collection[str] | Collection[bytes]]
+    ) -> list[Document]:
+        found = await asyncio.gather(
+            *(
+                self._database.collection(keyed).find({"chain": chain, field: {"$in": list(some)}}).to_list(None)
+                for chain, some in names.items()
+                if some
+            )
+        )
+        return [one for many in found for one in many]
+
+    async def _write(self, enrolled: Sequence[Enroll], session: Session) -> None:
+        cursors = [EventCursor().next(command.at) for command in enrolled]
+        members, identities, keys = [], [], []
+        for command, cursor in zip(enrolled, cursors, strict=True):
+            members.append(member_document(command.chain, command.member, cursor))
+            identities += _identity_documents(command)
+            keys.append(_key_document(command))
+        # Identities first: they are what two replicas most often both want, so the loser has written least.
+        await insert_new(self._database.collection(IDENTITIES), identities, session=session)
+        await keep(self._database, keys, session=session)
+        await insert_new(self._database.collection(MEMBERS), members, session=session)
+        told = [events.member_enrolled(command, cursor) for command, cursor in zip(enrolled, cursors, strict=True)]
+        await self._outbox.write(told, session)
+
+
+def _identity_documents(command: Enroll) -> list[Document]:
+    return [
+        {"chain": command.chain, "hash": hashed, "kind": identity.kind.value, "member": command.member.id}
+        for hashed, identity in zip(command.hashes, command.member.profile.identities, strict=True)
+    ]
+
+
+def _key_document(command: Enroll) -> Document:
+    use = use_of(command)
+    return row(
+        chain=command.chain,
+        key=command.key,
+        fingerprint=use.asked_for,
+        answer=use.answer,
+        summary=use.summary,
+        now=command.at,
+    )

@@ -1,0 +1,13 @@
+"""What was done to the database of members, in order; a step that has run anywhere is never changed."""
+
+from services.kit.mongo.database import Database, create_indexes
+from services.kit.mongo.migrations import Migration
+from services.members.store.collections import INDEXES
+
+
+async def _first(database: Database) -> None:
+    for keyed, indexes in INDEXES.items():
+        await create_indexes(database, keyed, indexes)
+
+
+MIGRATIONS = (Migration(1, "chains, stores, menu items, API keys, members and identities", _first),)

@@ -1,0 +1,159 @@
+"""Enroll members: check what was said, and hand it to the next commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from services.kit.errors import BUSINESS, Problem
+from services.kit.ids import MakeId
+from services.kit.principal import Caller, NotAllowedError, Principal
+from services.members.domain.chains import Chain
+from services.members.domain.enrollment import (
+    Enroll,
+    Enrolled,
+    Folded,
+    Known,
+    check_command_key,
+    content_hash,
+    fold,
+)
+from services.members.domain.identities import Identity, InvalidIdentityError, identity, identity_hash
+from services.members.domain.members import (
+    MAX_IDENTITIES,
+    Channel,
+    InvalidMemberError,
+    Member,
+    Profile,
+    check_member,
+)
+from services.members.usecases.chains import ChainFinder, callers_chain
+from services.members.usecases.limits import check_count
+from services.members.usecases.members import WrittenIdentity, shown_to
+
+
+@dataclass(frozen=True, slots=True)
+class WantedMember:
+    """An enrollment as it came. `enrolled_at` None means now; `channel` is None when it was not said."""
+
+    key: str
+    name: str
+    identities: tuple[WrittenIdentity, ...]
+    enrolled_at: datetime | None
+    channel: Channel | None
+    store: str
+
+
+class Fold(Protocol):
+    """Commands folded over what was loaded for them."""
+
+    def __call__(self, commands: Sequence[Enroll], known: Known) -> Folded:
+        """Return the answers, and what to write."""
+
+
+class Roll(Protocol):
+    """Where members and their identities are kept."""
+
+    async def commit(self, commands: Sequence[Enroll], fold: Fold) -> Sequence[Enrolled | Problem]:
+        """Load, fold and write `commands` in one transaction; again from the load when somebody else was first."""
+
+
+class Batches(Protocol):
+    """The group commit."""
+
+    async def submit_all(self, commands: Sequence[Enroll]) -> Sequence[Enrolled | Problem]:
+        """Enroll `commands` in their order; each has its own answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What enrolling needs from outside."""
+
+    chains: ChainFinder
+    batches: Batches
+    make_id: MakeId
+
+
+async def commit(commands: Sequence[Enroll], *, roll: Roll) -> Sequence[Enrolled | Problem]:
+    """Enroll a batch in one commit; each command gets its own answer. This is what the group commit calls."""
+    return await roll.commit(commands, fold)
+
+
+async def enroll_members(
+    wanted: Sequence[WantedMember], *, caller: Principal, now: datetime, desk: Desk, traceparent: str = ""
+) -> list[Enrolled | Problem]:
+    """Enroll in the order of the input; each has its own answer, and a bad one fails alone."""
+    check_count(wanted, field="members")
+    chain = await callers_chain(caller, chains=desk.chains)
+    prepared: list[Enroll | Problem] = []
+    for one in wanted:
+        try:
+            command = _command(one, chain=chain, caller=caller, member_id=desk.make_id("mem", now), now=now)
+        except Problem as problem:
+            prepared.append(problem)
+            continue
+        prepared.append(replace(command, traceparent=traceparent))
+    commands = [command for command in prepared if isinstance(command, Enroll)]
+    answers = iter(await _submit(commands, desk.batches) if commands else ())
+    return [one if isinstance(one, Problem) else _shown(next(answers), caller) for one in prepared]
+
+
+async def _submit(commands: Sequence[Enroll], batches: Batches) -> Sequence[Enrolled | Problem]:
+    answers = await batches.submit_all(commands)
+    for answer in answers:
+        # An outage fails the whole call: what was done before it is answered again when the same keys come again.
+        if isinstance(answer, Problem) and answer.kind not in BUSINESS:
+            raise answer.with_traceback(None)
+    return answers
+
+
+def _command(wanted: WantedMember, *, chain: Chain, caller: Principal, member_id: str, now: datetime) -> Enroll:
+    check_command_key(wanted.key)
+    if wanted.channel is None:
+        raise InvalidMemberError(field="channel", why="say over which channel it came")
+    profile = Profile(wanted.name.strip(), _identities(wanted.identities, chain))
+    store = _store(wanted.store, caller)
+    member = Member(member_id, profile, wanted.enrolled_at or now, wanted.channel, store)
+    check_member(member, now=now)
+    return Enroll(
+        chain=chain.id,
+        key=wanted.key,
+        asked_for=content_hash(*_said(wanted, member), key=chain.identity_key),
+        member=member,
+        hashes=tuple(identity_hash(one, key=chain.identity_key) for one in profile.identities),
+        at=now,
+    )
+
+
+def _said(wanted: WantedMember, member: Member) -> tuple[object, ...]:
+    """Return all that makes the command what it is, without what was made for it."""
+    identities = sorted((one.kind.value, one.value) for one in member.profile.identities)
+    since = wanted.enrolled_at and wanted.enrolled_at.isoformat()
+    return "enroll", member.profile.name, identities, since, member.channel.value, member.store
+
+
+def _identities(written: Sequence[WrittenIdentity], chain: Chain) -> tuple[Identity, ...]:
+    if len(written) > MAX_IDENTITIES:
+        raise InvalidMemberError(field="profile.identities", why=f"it may have at most {MAX_IDENTITIES} identities")
+    found = []
+    for number, one in enumerate(written):
+        path = f"profile.identities.{number}"
+        if one.kind is None:
+            raise InvalidIdentityError(field=f"{path}.kind", why="say whether it is a phone, an e-mail or an id")
+        found.append(identity(one.kind, one.value, calling_code=chain.calling_code, field=f"{path}.value"))
+    return tuple(found)
+
+
+def _store(wanted: str, caller: Principal) -> str:
+    """Return the store to enroll in: a till's own when it names none."""
+    if not wanted and caller.kind is Caller.TILL and len(caller.stores) == 1:
+        return next(iter(caller.stores))
+    if wanted and not caller.may_use_store(wanted):
+        raise NotAllowedError(field="storeId", why="its key is for another store")
+    return wanted
+
+
+def _shown(answer: Enrolled | Problem, caller: Principal) -> Enrolled | Problem:
+    if isinstance(answer, Problem):
+        return answer
+    return replace(answer, member=shown_to(caller, answer.member))

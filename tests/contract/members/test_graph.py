@@ -1,0 +1,163 @@
+"""The subgraph alone, over the real servicers."""
+
+from dataclasses import replace
+from typing import Any
+
+from services.kit.graph import GraphContext
+from services.kit.graph.context import Channels
+from services.kit.principal import Caller, Principal
+from services.members.domain.api_keys import SCOPES
+from services.members.graph import subgraph
+from tests.support.members_service import MembersService, enrollment, phone, staff, till
+
+SCHEMA = subgraph.schema()
+
+ENROLL = """
+mutation ($input: EnrollMemberInput!) { enrollMember(input: $input) {
+  repeatedCall userErrors { code field message }
+  member { id profile { name identities { kind value } } enrolledAt channel store { code }
+           visits { count last lastGapDays usualGapDays spend { amountMinor currency } } } } }
+"""
+
+
+async def ask(service: MembersService, by: Principal | None, text: str, **variables: Any) -> dict[str, Any]:
+    """Return the answer's data; an error fails the test."""
+    data, errors = await answer(service, by, text, **variables)
+    assert errors == []
+    return data
+
+
+async def answer(
+    service: MembersService, by: Principal | None, text: str, **variables: Any
+) -> tuple[dict[str, Any], list[str]]:
+    context = GraphContext(caller=by, channels=Channels({"members": service.channel}))
+    result = await SCHEMA.answer(SCHEMA.documents.known(text), context=context, variables=variables)
+    return result.data or {}, [str((error.extensions or {})["code"]) for error in result.errors or []]
+
+
+async def test_a_member_is_enrolled_and_shown(service: MembersService, chain: str) -> None:
+    store = await service.store(chain)
+    wish = {
+        "key": "wish-0001",
+        "profile": {"name": "Li", "identities": [{"kind": "PHONE", "value": "13800138000"}]},
+        "channel": "TABLE_QR",
+        "enrolledAt": "2026-02-01T08:00:00+08:00",
+        "storeId": store,
+    }
+    first = (await ask(service, staff(chain), ENROLL, input=wish))["enrollMember"]
+    member = first["member"]
+    assert (first["repeatedCall"], first["userErrors"]) == (False, [])
+    assert member == {
+        "id": member["id"],
+        "profile": {"name": "Li", "identities": [{"kind": "PHONE", "value": "+8613800138000"}]},
+        "enrolledAt": "2026-02-01T00:00:00.000Z",
+        "channel": "TABLE_QR",
+        "store": {"code": "bund"},
+        "visits": {"count": 0, "last": None, "lastGapDays": None, "usualGapDays": None, "spend": []},
+    }
+    again = (await ask(service, staff(chain), ENROLL, input=wish))["enrollMember"]
+    assert again == {**first, "repeatedCall": True}
+    text = "query ($id: ID!) { member(id: $id) { profile { identities { value } } } }"
+    shown = await ask(service, till(chain, store), text, id=member["id"])
+    assert shown == {"member": {"profile": {"identities": [{"value": "***8000"}]}}}
+
+
+async def test_a_refusal_is_data(service: MembersService, chain: str) -> None:
+    wish = {"key": "wish-0001", "profile": {"identities": [{"kind": "PHONE", "value": "1"}]}, "channel": "APP"}
+    refused = (await ask(service, staff(chain), ENROLL, input=wish))["enrollMember"]
+    assert refused["member"] is None
+    assert refused["userErrors"] == [
+        {
+            "code": "INVALID_IDENTITY",
+            "field": "profile.identities.0.value",
+            "message": "The identity is not right: write a phone number with its country, like +86 138 0013 8000.",
+        }
+    ]
+
+
+async def test_each_of_a_batch_is_answered(service: MembersService, chain: str) -> None:
+    text = """mutation ($input: EnrollMembersInput!) { enrollMembers(input: $input) {
+        userErrors { code } results { repeatedCall member { profile { name } } userErrors { code field } } } }"""
+    wishes = [
+        {
+            "key": f"wish-000{number}",
+            "profile": {"name": f"M{number}", "identities": [{"kind": "EXTERNAL", "value": value}]},
+            "channel": "IMPORT",
+        }
+        for number, value in enumerate(["A", "B", "A"])
+    ]
+    payload = (await ask(service, staff(chain), text, input={"members": wishes}))["enrollMembers"]
+    assert payload["userErrors"] == []
+    assert [one["member"] and one["member"]["profile"]["name"] for one in payload["results"]] == ["M0", "M1", None]
+    assert payload["results"][2]["userErrors"] == [
+        {"code": "IDENTITY_TAKEN", "field": "members.2.profile.identities.0"}
+    ]
+
+
+async def test_a_guest_asks_for_itself(service: MembersService, chain: str) -> None:
+    mine, other = [(await service.enroll(enrollment(), staff(chain))).member.id for _ in range(2)]
+    guest = replace(staff(chain), kind=Caller.MEMBER, id=mine, scopes=frozenset())
+    text = "query($other: ID!) { me { id } member(id: $other) { id } chain { name } stores { code } menu { code } }"
+    shown = await ask(service, guest, text, other=other)
+    assert shown == {"me": {"id": mine}, "member": None, "chain": {"name": "Noodles"}, "stores": [], "menu": []}
+
+
+async def test_a_router_finds_members_by_their_keys(service: MembersService, chain: str) -> None:
+    member = (await service.enroll(enrollment(phone("+8613800138000")), staff(chain))).member.id
+    text = """query ($keys: [_Any!]!) { _entities(representations: $keys) { ... on Member { id visits { count } } } }"""
+    keys = [{"__typename": "Member", "id": one} for one in (member, "mem_nobody")]
+    found = await ask(service, staff(chain), text, keys=keys)
+    assert found == {"_entities": [{"id": member, "visits": {"count": 0}}, None]}
+
+
+async def test_stores_menus_and_keys_are_kept(service: MembersService, chain: str) -> None:
+    saved = await ask(
+        service,
+        staff(chain),
+        """mutation { saveStores(input: {stores: [{code: "b", name: "Bund"}]}) { stores { id code timeZone version } }
+            saveMenuItems(input: {items: [{code: "n", name: "Noodles", priceMinor: 3200}]}) {
+              items { code category priceMinor version } } }""",
+    )
+    store = saved["saveStores"]["stores"][0]
+    assert store == {"id": store["id"], "code": "b", "timeZone": "Asia/Shanghai", "version": 1}
+    assert saved["saveMenuItems"]["items"] == [{"code": "n", "category": None, "priceMinor": 3_200, "version": 1}]
+    text = """mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { id secret userErrors { code } } }"""
+    wish = {"kind": "TILL", "subject": "till 1", "scopes": ["purchases:write"], "storeIds": [store["id"]]}
+    created = (await ask(service, staff(chain), text, input=wish))["createApiKey"]
+    assert created["secret"].startswith("htk_till_")
+    text = """mutation ($id: ID!) { revokeApiKey(input: {id: $id}) { revokedAt userErrors { code } } }"""
+    revoked = (await ask(service, staff(chain), text, id=created["id"]))["revokeApiKey"]
+    assert revoked == {"revokedAt": "2026-03-01T04:00:00.000Z", "userErrors": []}
+
+
+EVERYBODY = {Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL}
+RULES = (
+    ('{ member(id: "mem_1") { id } }', EVERYBODY, "members:read"),
+    ("{ me { id } }", {Caller.MEMBER}, ""),
+    ("{ chain { id } }", EVERYBODY, ""),
+    ("{ stores { id } }", EVERYBODY, ""),
+    ("{ menu { code } }", EVERYBODY, ""),
+    ("mutation { saveStores(input: {stores: []}) { stores { id } } }", {Caller.STAFF}, "chain:write"),
+    ("mutation { saveMenuItems(input: {items: []}) { items { code } } }", {Caller.STAFF}, "chain:write"),
+    (
+        "mutation { enrollMembers(input: {members: []}) { results { repeatedCall } } }",
+        EVERYBODY - {Caller.MEMBER},
+        "members:write",
+    ),
+    ('mutation { revokeApiKey(input: {id: "key_1"}) { revokedAt } }', {Caller.STAFF}, "keys:write"),
+)
+
+
+async def test_who_may_ask(service: MembersService, chain: str) -> None:
+    for text, kinds, scope in RULES:
+        for kind in EVERYBODY:
+            caller = replace(staff(chain), kind=kind, id="mem_1")
+            assert (text, kind, await codes(service, caller, text)) == (text, kind, [] if kind in kinds else ["DENIED"])
+            if scope and kind in kinds - {Caller.MEMBER}:
+                without = replace(caller, scopes=SCOPES - {scope})
+                assert (text, kind, await codes(service, without, text)) == (text, kind, ["DENIED"])
+        assert (text, await codes(service, None, text)) == (text, ["UNAUTHENTICATED"])
+
+
+async def codes(service: MembersService, by: Principal | None, text: str) -> list[str]:
+    return (await answer(service, by, text))[1]
