@@ -1,0 +1,59 @@
+"""What campaigns tells and hears, as protos."""
+
+from google.protobuf.message import Message
+
+from protos.events.v1 import campaigns_pb2, points_pb2
+from services.campaigns.domain import Coupon, TierReached
+from services.kit.outbox.events import Event, EventCursor
+from services.kit.timestamps import to_timestamp
+
+STREAM = "campaigns.coupon"
+"""All events of campaigns, in the order of each coupon's life."""
+
+
+def told(chain: str, coupon: Coupon, cursor: EventCursor, *, traceparent: str) -> Event:
+    """Return the event that tells what the coupon has become; `cursor` is its place among the coupon's events."""
+    body = _body(coupon)
+    return Event(
+        id=f"{chain}/{coupon.id}/{cursor.sequence}",
+        chain=chain,
+        stream=STREAM,
+        aggregate=coupon.id,
+        sequence=cursor.sequence,
+        type=body.DESCRIPTOR.full_name,
+        at=cursor.at or coupon.issued_at,
+        body=body.SerializeToString(),
+        traceparent=traceparent,
+    )
+
+
+def _body(coupon: Coupon) -> Message:
+    if coupon.use is None:
+        return campaigns_pb2.CouponIssued(
+            coupon_id=coupon.id,
+            member_id=coupon.member,
+            offer_id=coupon.offer,
+            reason=coupon.reason,
+            issued_at=to_timestamp(coupon.issued_at),
+            expires_at=to_timestamp(coupon.expires_at),
+        )
+    return campaigns_pb2.CouponRedeemed(
+        coupon_id=coupon.id,
+        member_id=coupon.member,
+        store_id=coupon.use.store,
+        redeemed_at=to_timestamp(coupon.use.at),
+    )
+
+
+def tier_reached(event: Event) -> TierReached | None:
+    """Return who reached which level, None when the event tells something else."""
+    if event.type != points_pb2.TierChanged.DESCRIPTOR.full_name:
+        return None
+    changed = points_pb2.TierChanged.FromString(event.body)
+    return TierReached(
+        chain=event.chain,
+        member=changed.member_id,
+        level=changed.to_level,
+        grant=f"{event.aggregate}/{event.sequence}",
+        traceparent=event.traceparent,
+    )

@@ -1,0 +1,101 @@
+"""Coupons in the graph."""
+
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+
+from protos.campaigns.v1 import campaigns_pb2 as pb
+from protos.campaigns.v1.campaigns_pb2_grpc import CampaignsStub
+from services.kit.graph import (
+    After,
+    Caller,
+    Connection,
+    First,
+    GraphContext,
+    Info,
+    Instant,
+    Page,
+    SafeInt,
+    allow,
+    field,
+    instant,
+    page_loader,
+)
+
+READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="coupons:read")
+
+
+@strawberry.enum(description="What a coupon is at.")
+class CouponState(Enum):
+    """States of a coupon."""
+
+    OPEN = strawberry.enum_value("OPEN", description="Can be used.")
+    REDEEMED = strawberry.enum_value("REDEEMED", description="Was used.")
+    EXPIRED = strawberry.enum_value("EXPIRED", description="Was not used in time.")
+
+
+@strawberry.type(description="What one member may take off one sale.")
+class Coupon:
+    """A coupon."""
+
+    id: strawberry.ID = strawberry.field(description="`cpn_…`.")
+    title: str = strawberry.field(description="What the member reads.")
+    value_minor: SafeInt = strawberry.field(description="What it takes off, in the minor unit of the chain's currency.")
+    state: CouponState = strawberry.field(description="What it is at now.")
+    issued_at: Instant = strawberry.field(description="When the member got it.")
+    expires_at: Instant = strawberry.field(description="From this moment on it is too late.")
+    reason: str = strawberry.field(description='What it was issued for, like "tier:silver".')
+
+
+Wanted = tuple[str, CouponState | None]
+"""A member, and the state that is wanted; None: every state."""
+
+State = Annotated[
+    CouponState | None,
+    strawberry.argument(
+        description="Only those in this state, picked out of each page, which may then hold fewer than `first`."
+    ),
+]
+
+
+@page_loader()
+async def coupons_of(context: GraphContext, wanted: list[Wanted], page: Page) -> list[Connection[Coupon]]:
+    """Fetch a page of each member's coupons."""
+    campaigns = context.channel("campaigns")
+    request = pb.ListCouponsRequest(member_ids=[member for member, _ in wanted], page=page.to_proto())
+    answer = await campaigns.read(campaigns.stub(CampaignsStub).ListCoupons, request)
+    return [_connection(found, state, page) for found, (_, state) in zip(answer.pages, wanted, strict=True)]
+
+
+@strawberry.federation.type(keys=["id"], description="A guest of the chain, wherever met.")
+class Member:
+    """What campaigns knows of a member."""
+
+    id: strawberry.ID = strawberry.field(description="`mem_…`.")
+
+    @field(READERS, description="The member's coupons, the newest first.")
+    async def coupons(
+        self, info: Info, first: First = 20, after: After = None, state: State = None
+    ) -> Connection[Coupon]:
+        """Load a page of coupons, together with those of the other members of this level."""
+        return await coupons_of.load(info, (self.id, state), first=first, after=after)
+
+
+def coupon_of(coupon: pb.Coupon) -> Coupon:
+    """Return the coupon as the graph has it."""
+    return Coupon(
+        id=strawberry.ID(coupon.id),
+        title=coupon.title,
+        value_minor=coupon.value_minor,
+        state=CouponState[pb.CouponState.Name(coupon.state).removeprefix("COUPON_STATE_")],
+        issued_at=instant(coupon.issued_at),
+        expires_at=instant(coupon.expires_at),
+        reason=coupon.reason,
+    )
+
+
+def _connection(found: pb.CouponPage, state: CouponState | None, page: Page) -> Connection[Coupon]:
+    coupons = [coupon_of(coupon) for coupon in found.coupons]
+    shown = [coupon for coupon in coupons if state in (None, coupon.state)]
+    return Connection.of(shown, page, end_cursor=found.end_cursor)

@@ -1,0 +1,30 @@
+"""The campaigns service: builds everything from its config and runs it."""
+
+from protos.campaigns.v1 import campaigns_pb2
+from protos.campaigns.v1.campaigns_pb2_grpc import add_CampaignsServicer_to_server
+from services.campaigns.consumers import PointsHandler
+from services.campaigns.rpc import CampaignsServicer
+from services.campaigns.store.coupons import MongoCoupons
+from services.campaigns.store.migrations import MIGRATIONS
+from services.kit.chassis import Chassis
+from services.kit.config import ServiceConfig
+from services.kit.ids import make_id
+from services.kit.service import Service, main
+
+
+def build(config: ServiceConfig) -> Service:
+    """Return the campaigns service."""
+    chassis = Chassis.of(config)
+    coupons = MongoCoupons(chassis.database, chassis.outbox)
+    servicer = CampaignsServicer(work=coupons, coupons=coupons, make_id=make_id, clock=chassis.clock)
+    registration = add_CampaignsServicer_to_server, servicer, campaigns_pb2.DESCRIPTOR.services_by_name["Campaigns"]
+    return chassis.service(
+        migrations=MIGRATIONS,
+        servicers=[registration],
+        handle=PointsHandler(coupons.unit, make_id=make_id, clock=chassis.clock),
+        parts=[],
+    )
+
+
+if __name__ == "__main__":
+    main("campaigns", build)

@@ -1,0 +1,13 @@
+"""What was done to the database of campaigns, in order; a step that has run anywhere is never changed."""
+
+from services.campaigns.store.collections import INDEXES
+from services.kit.mongo.database import Database, create_indexes
+from services.kit.mongo.migrations import Migration
+
+
+async def _first(database: Database) -> None:
+    for keyed, indexes in INDEXES.items():
+        await create_indexes(database, keyed, indexes)
+
+
+MIGRATIONS = (Migration(1, "offers and coupons", _first),)

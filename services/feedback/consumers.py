@@ -1,0 +1,29 @@
+"""What feedback hears from points and members: translate, call a use case for each kind of news."""
+
+from collections.abc import Callable, Sequence
+
+from services.feedback.events import enrolled_member, visit
+from services.feedback.usecases import invitations
+from services.feedback.usecases.invitations import invite, keep_members
+from services.kit.clock import Clock
+from services.kit.ids import MakeId
+from services.kit.mongo.database import Session
+from services.kit.outbox.events import Event
+
+
+class NewsHandler:
+    """Handles a batch of events of points.account and members.member."""
+
+    def __init__(self, unit: Callable[[Session], invitations.Unit], *, make_id: MakeId, clock: Clock) -> None:
+        self._unit, self._make_id, self._clock = unit, make_id, clock
+
+    async def __call__(self, events: Sequence[Event], session: Session) -> None:
+        """Apply `events` within the transaction of `session`."""
+        unit = self._unit(session)
+        await keep_members([(event.chain, member) for event in events if (member := enrolled_member(event))], unit=unit)
+        await invite(
+            [seen for event in events if (seen := visit(event))],
+            unit=unit,
+            make_id=self._make_id,
+            now=self._clock(),
+        )

@@ -1,0 +1,48 @@
+"""Ask members about their visits, and remember who they are."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.feedback import domain
+from services.feedback.domain import Invitation, Visit
+from services.kit.ids import MakeId
+
+Name = tuple[str, str]
+"""A chain, and a member of it."""
+
+
+class Unit(Protocol):
+    """One transaction: what it reads is one state, and what it writes is written together or not at all."""
+
+    async def asked_about(self, members: Collection[Name], *, since: datetime) -> Mapping[Name, datetime]:
+        """Return when the newest purchase took place that each member was asked about, if after `since`."""
+
+    async def add_invitations(self, invitations: Sequence[tuple[str, Invitation]]) -> None:
+        """Write invitations, each with its chain."""
+
+    async def keep_members(self, members: Collection[Name]) -> None:
+        """Remember who exists."""
+
+
+async def invite(visits: Sequence[Visit], *, unit: Unit, make_id: MakeId, now: datetime) -> None:
+    """Ask about each visit that may be asked about; later visits see what the earlier ones of the batch led to."""
+    timely = [visit for visit in visits if domain.may_invite(visit, asked_about=None, now=now)]
+    if not timely:
+        return
+    since = min(visit.occurred_at for visit in timely) - domain.QUIET
+    asked = dict(await unit.asked_about({(visit.chain, visit.member) for visit in timely}, since=since))
+    invitations = []
+    for visit in timely:
+        name = visit.chain, visit.member
+        if domain.may_invite(visit, asked_about=asked.get(name), now=now):
+            asked[name] = visit.occurred_at
+            invitations.append((visit.chain, domain.invite(visit, invitation_id=make_id("inv", now), now=now)))
+    if invitations:
+        await unit.add_invitations(invitations)
+
+
+async def keep_members(members: Sequence[Name], *, unit: Unit) -> None:
+    """Remember who was enrolled."""
+    if members:
+        await unit.keep_members(members)
