@@ -1,0 +1,1 @@
+"""Members and purchases from the files of another system, through the public GraphQL API."""
