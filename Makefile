@@ -5,10 +5,10 @@ ARGS ?=
 COMPILE := uv pip compile pyproject.toml --quiet --no-header --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run fresh import test check format unit contract e2e federation protos schema lock clean
+.PHONY: help setup run fresh import test check format unit contract e2e federation protos protos-publish schema lock clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- to use it
 
@@ -63,6 +63,9 @@ federation: setup ## compose the four subgraphs with the npm tool and compare wi
 
 protos: setup ## write the code generated from protos/
 	@$(PYTHON) -m infra.checks.protos write
+
+protos-publish: setup ## declare the contracts of protos/ as published: from then on they may only grow
+	@.venv/bin/buf build --exclude-source-info -o protos/published.binpb
 
 schema: setup ## write schema.graphql of the merged graph and of each subgraph
 	@$(PYTHON) -m gateway.schema write
