@@ -58,7 +58,7 @@ async def test_a_batch_invites_each_member_of_each_chain_once(feedback: Feedback
         bought(1, member="mem_bob"),
         bought(2),
         bought(1, chain="chn_2"),
-        told(TierChanged(member_id="mem_ada"), 3, stream="points.account"),
+        told(TierChanged(member_id="mem_ada", purchase_id="pur_1"), 3, stream="points.account"),
     )
     rows = {(row["chain"], row["member"], row["purchase"]) for row in await feedback.rows(INVITATIONS)}
     assert rows == {("chn_1", "mem_ada", "pur_1"), ("chn_1", "mem_bob", "pur_1"), ("chn_2", "mem_ada", "pur_1")}
