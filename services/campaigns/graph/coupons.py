@@ -1,7 +1,6 @@
 """Coupons in the graph."""
 
 from enum import Enum
-from typing import Annotated
 
 import strawberry
 
@@ -48,24 +47,16 @@ class Coupon:
     reason: str = strawberry.field(description='What it was issued for, like "tier:silver".')
 
 
-Wanted = tuple[str, CouponState | None]
-"""A member, and the state that is wanted; None: every state."""
-
-State = Annotated[
-    CouponState | None,
-    strawberry.argument(
-        description="Only those in this state, picked out of each page, which may then hold fewer than `first`."
-    ),
-]
-
-
 @page_loader()
-async def coupons_of(context: GraphContext, wanted: list[Wanted], page: Page) -> list[Connection[Coupon]]:
+async def coupons_of(context: GraphContext, ids: list[str], page: Page) -> list[Connection[Coupon]]:
     """Fetch a page of each member's coupons."""
     campaigns = context.channel("campaigns")
-    request = pb.ListCouponsRequest(member_ids=[member for member, _ in wanted], page=page.to_proto())
+    request = pb.ListCouponsRequest(member_ids=ids, page=page.to_proto())
     answer = await campaigns.read(campaigns.stub(CampaignsStub).ListCoupons, request)
-    return [_connection(found, state, page) for found, (_, state) in zip(answer.pages, wanted, strict=True)]
+    return [
+        Connection.of([coupon_of(one) for one in found.coupons], page, end_cursor=found.end_cursor)
+        for found in answer.pages
+    ]
 
 
 @strawberry.federation.type(keys=["id"], description="A guest of the chain, wherever met.")
@@ -75,11 +66,9 @@ class Member:
     id: strawberry.ID = strawberry.field(description="`mem_…`.")
 
     @field(READERS, description="The member's coupons, the newest first.")
-    async def coupons(
-        self, info: Info, first: First = 20, after: After = None, state: State = None
-    ) -> Connection[Coupon]:
+    async def coupons(self, info: Info, first: First = 20, after: After = None) -> Connection[Coupon]:
         """Load a page of coupons, together with those of the other members of this level."""
-        return await coupons_of.load(info, (self.id, state), first=first, after=after)
+        return await coupons_of.load(info, self.id, first=first, after=after)
 
 
 def coupon_of(coupon: pb.Coupon) -> Coupon:
@@ -93,9 +82,3 @@ def coupon_of(coupon: pb.Coupon) -> Coupon:
         expires_at=instant(coupon.expires_at),
         reason=coupon.reason,
     )
-
-
-def _connection(found: pb.CouponPage, state: CouponState | None, page: Page) -> Connection[Coupon]:
-    coupons = [coupon_of(coupon) for coupon in found.coupons]
-    shown = [coupon for coupon in coupons if state in (None, coupon.state)]
-    return Connection.of(shown, page, end_cursor=found.end_cursor)
