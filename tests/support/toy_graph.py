@@ -85,6 +85,7 @@ class RenameErrorCode(Enum):
     CONFLICT = "CONFLICT"
     REFUSED = "REFUSED"
     NAME_TAKEN = "NAME_TAKEN"
+    DENIED = "DENIED"  # for an item of a batch; a whole call that is denied is an error all the same
 
 
 @strawberry.type
@@ -101,7 +102,12 @@ class RenameInput:
 @strawberry.type
 class RenamePayload:
     user_errors: list[RenameError]
-    member: Member | None = None
+    before: str | None = None
+    id: strawberry.Private[str] = ""
+
+    @field(READERS, description="As it is now; null when it was not renamed.")
+    async def member(self, info: Info) -> Member | None:
+        return await members_by_id.load(info, self.id) if self.id else None
 
 
 @strawberry.type(name="Mutation")
@@ -111,8 +117,9 @@ class MembersMutation:
         members = info.context.channel("members")
         wanted = members_pb2.NewMember(profile=members_pb2.Profile(name=wish.name))
         request = members_pb2.EnrollMemberRequest(key=wish.id, member=wanted)
+        before = await members_by_id.load(info, wish.id)
         await members.write(members.stub(MembersStub).EnrollMember, request)
-        return RenamePayload(user_errors=[], member=await members_by_id.load(info, wish.id))
+        return RenamePayload(user_errors=[], before=before.name if before else None, id=wish.id)
 
 
 @strawberry.type(description="What happened to points.")

@@ -1,7 +1,7 @@
 """Loaders: what one level of a query asks for, one thing at a time, is fetched in one call.
 
 A loader is declared once, beside the types, for each way to reach something; what it has loaded lives for one
-operation, and is forgotten before and after each mutation field.
+operation, and is forgotten after each mutation field.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence

@@ -110,8 +110,6 @@ def _refuse(name: str, rule: str) -> NoReturn:
 
 def _mutating(resolve: Callable[..., Any], refusal: Callable[[Problem], Any]) -> Callable[..., Any]:
     async def resolver(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        # Before, too: what the fields of an earlier payload loaded may be stale by now.
-        info.context.forget()
         try:
             value = resolve(source, info, **arguments)
             return await value if inspect.isawaitable(value) else value
@@ -120,6 +118,7 @@ def _mutating(resolve: Callable[..., Any], refusal: Callable[[Problem], Any]) ->
                 raise
             return refusal(problem)
         finally:
+            # What the resolver itself or an earlier payload loaded may be stale now.
             info.context.forget()
 
     return resolver

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from services.kit.errors import Kind, Problem
+from services.kit.errors import BUSINESS, Kind, Problem
 from services.kit.ids import MakeId
 from services.kit.principal import NotAllowedError, Principal
 from services.points.domain.batches import NoAccountError, Recorded
@@ -156,10 +156,19 @@ def _purchase(receipt: Receipt, store: Store, buyers: Mapping[Identity, str], no
 
 async def _book(prepared: Sequence[BookPurchase | Problem], recorder: Recorder) -> list[Recorded | Problem]:
     commands = [command for command in prepared if isinstance(command, BookPurchase)]
-    answers = list(await recorder.ledger.submit_all(commands)) if commands else []
+    answers = await _submit(commands, recorder) if commands else []
     answers = await _open_accounts(commands, answers, recorder)
     booked = iter(answers)
     return [one if isinstance(one, Problem) else next(booked) for one in prepared]
+
+
+async def _submit(commands: Sequence[BookPurchase], recorder: Recorder) -> list[Recorded | Problem]:
+    """Book in one commit. When that failed as a whole the call fails with it: its receipts can all be sent again."""
+    answers = list(await recorder.ledger.submit_all(commands))
+    for answer in answers:
+        if isinstance(answer, Problem) and answer.kind not in BUSINESS:
+            raise answer
+    return answers
 
 
 async def _open_accounts(
@@ -172,7 +181,7 @@ async def _open_accounts(
     asked = frozenset(commands[number].purchase.member for number in missing)
     existing = await recorder.members.existing(commands[missing[0]].chain, asked)
     opening = [number for number in missing if commands[number].purchase.member in existing]
-    again = await recorder.ledger.submit_all([replace(commands[number], opens_account=True) for number in opening])
+    again = await _submit([replace(commands[number], opens_account=True) for number in opening], recorder)
     for number, answer in zip(opening, again, strict=True):
         answers[number] = answer
     return answers

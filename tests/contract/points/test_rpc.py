@@ -1,6 +1,6 @@
 """The Points servicer over a real connection, on the real database; members is played by a dictionary."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,12 +10,14 @@ import pytest
 from protos.common.v1.page_pb2 import Page
 from protos.points.v1 import points_pb2 as pb
 from protos.points.v1.points_pb2_grpc import PointsStub, add_PointsServicer_to_server
-from services.kit.errors import Kind
+from services.kit.errors import Kind, Problem
 from services.kit.ids import make_id
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import ContendedError, Database
 from services.kit.principal import Caller, Principal
 from services.kit.rpc import RemoteProblem, RpcChannel
 from services.kit.timestamps import to_timestamp
+from services.points.domain.batches import Recorded
+from services.points.domain.booking import BookPurchase
 from services.points.domain.programs import DEFAULT_PROGRAM
 from services.points.rpc import PointsServicer
 from services.points.store.accounts import MongoAccounts
@@ -223,6 +225,25 @@ async def test_a_batch_that_is_too_long_is_refused_whole(points: Points) -> None
     with pytest.raises(RemoteProblem, match="501 purchases are too many for one call: send at most 500"):
         await points.channel.call(points.stub.RecordPurchases, request, principal=TILL)
     assert await points.database.collection(RECEIPTS).count_documents({"chain": "chn_1"}) == 0
+
+
+async def test_a_commit_that_failed_fails_the_call_so_that_all_is_sent_again(points: Points, ledger: Ledger) -> None:
+    await ledger.stop()
+    request = pb.RecordPurchasesRequest(purchases=[receipt("R1"), receipt("R2", store="sto_9")])
+    with pytest.raises(RemoteProblem) as refused:
+        await points.channel.call(points.stub.RecordPurchases, request, principal=STAFF)
+    assert (refused.value.kind, refused.value.code) == (Kind.UNAVAILABLE, "STOPPING")
+
+
+async def test_an_overtaken_commit_fails_the_call(points: Points, ledger: Ledger) -> None:
+    async def overtaken(commands: Sequence[BookPurchase]) -> list[Recorded | Problem]:
+        return [ContendedError(retry_after_ms=1_000)] * len(commands)
+
+    ledger._commit = overtaken
+    request = pb.RecordPurchasesRequest(purchases=[receipt("R1")])
+    with pytest.raises(RemoteProblem) as refused:
+        await points.channel.call(points.stub.RecordPurchases, request, principal=STAFF)
+    assert (refused.value.code, refused.value.retry_after_ms) == ("CONTENDED", 1_000)
 
 
 async def test_pages_of_the_journal_join_to_the_whole(points: Points) -> None:
