@@ -44,8 +44,15 @@ class FaultError(Problem):
     """Something went wrong on our side."""
 
 
+Submission = list[tuple[C, "asyncio.Future[A | Problem]"]]
+"""Commands that came together, each with its answer to be."""
+
+
 class GroupCommit(Generic[C, A]):
     """Collects commands into batches for `commit`, which answers them in order, one commit at a time.
+
+    What was submitted together is committed together: `max_batch` bounds what is put beside it, and a submission that
+    is larger by itself makes a batch of its own.
 
     An answer is either the command's or the Problem that this one command alone has. When `commit` raises, nothing of
     the batch was done.
@@ -61,7 +68,8 @@ class GroupCommit(Generic[C, A]):
     ) -> None:
         self._commit = commit
         self._name, self._max_batch, self._max_waiting = name, max_batch, max_waiting
-        self._waiting: deque[tuple[C, asyncio.Future[A | Problem]]] = deque()
+        self._waiting: deque[Submission[C, A]] = deque()
+        self._waiting_commands = 0
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._accepting = False
@@ -82,8 +90,10 @@ class GroupCommit(Generic[C, A]):
         self._worker.cancel()
         await asyncio.wait({self._worker})
         self._worker = None
-        while self._waiting:
-            _answer(self._waiting.popleft()[1], StoppingError())
+        for _, outcome in (waiting for submission in self._waiting for waiting in submission):
+            _answer(outcome, StoppingError())
+        self._waiting.clear()
+        self._waiting_commands = 0
 
     async def submit(self, command: C) -> A:
         """Return the command's answer once it is committed, or raise its Problem. A caller that is cancelled while
@@ -100,16 +110,17 @@ class GroupCommit(Generic[C, A]):
         if len(commands) > self._max_waiting:
             message = f"{len(commands)} commands at once; {self._name} takes at most {self._max_waiting}"
             raise ValueError(message)
-        if len(self._waiting) + len(commands) > self._max_waiting:
+        if self._waiting_commands + len(commands) > self._max_waiting:
             raise OverloadedError(retry_after_ms=self._retry_after_ms())
         loop = asyncio.get_running_loop()
         outcomes: list[asyncio.Future[A | Problem]] = [loop.create_future() for _ in commands]
-        self._waiting.extend(zip(commands, outcomes, strict=True))
+        self._waiting.append(list(zip(commands, outcomes, strict=True)))
+        self._waiting_commands += len(commands)
         self._arrived.set()
         return await _all(outcomes)
 
     def _retry_after_ms(self) -> int:
-        batches = len(self._waiting) / self._max_batch
+        batches = self._waiting_commands / self._max_batch
         return max(1, round(batches * self._batch_s * 1_000))
 
     async def _work(self) -> None:
@@ -121,15 +132,16 @@ class GroupCommit(Generic[C, A]):
             elif self._accepting:
                 self._arrived.clear()
 
-    def _next_batch(self) -> list[tuple[C, asyncio.Future[A | Problem]]]:
-        batch: list[tuple[C, asyncio.Future[A | Problem]]] = []
-        while self._waiting and len(batch) < self._max_batch:
-            command, outcome = self._waiting.popleft()
-            if not outcome.done():  # cancelled: nobody waits for it any more
-                batch.append((command, outcome))
+    def _next_batch(self) -> "Submission[C, A]":
+        batch: Submission[C, A] = []
+        while self._waiting and (not batch or len(batch) + len(self._waiting[0]) <= self._max_batch):
+            submission = self._waiting.popleft()
+            self._waiting_commands -= len(submission)
+            # One whose caller was cancelled is left out: nobody waits for it any more.
+            batch += [waiting for waiting in submission if not waiting[1].done()]
         return batch
 
-    async def _carry_out(self, batch: Sequence[tuple[C, asyncio.Future[A | Problem]]]) -> None:
+    async def _carry_out(self, batch: "Submission[C, A]") -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         answers: Sequence[A | Problem]

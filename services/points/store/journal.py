@@ -13,6 +13,7 @@ from services.kit.mongo.database import Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
 from services.kit.outbox.events import Event, EventCursor
 from services.kit.outbox.outbox import Outbox
+from services.kit.telemetry import span
 from services.points import events
 from services.points.domain.accounts import Account
 from services.points.domain.batches import Folded, Key, Recorded
@@ -27,6 +28,9 @@ from services.points.store.documents import (
     receipt_of,
 )
 from services.points.usecases.ledger import Fold
+
+MOST_LINKS = 100
+"""Of a batch's traces; OpenTelemetry keeps 128 on a span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,9 @@ class MongoJournal:
                 await self._write(folded, loaded, session)
             return folded.answers
 
-        return await self._database.in_transaction(once)
+        # A batch serves many calls, each with its own trace: it is a trace of its own that links to theirs.
+        with span("ledger commit", links=[command.traceparent for command in commands[:MOST_LINKS]]):
+            return await self._database.in_transaction(once)
 
     async def _load(self, commands: Sequence[BookPurchase]) -> _Loaded:
         accounts: dict[str, set[str]] = defaultdict(set)

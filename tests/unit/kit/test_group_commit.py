@@ -206,3 +206,27 @@ async def test_it_takes_nothing_before_it_is_started(doubling: Doubling) -> None
     with pytest.raises(StoppingError):
         await group.submit(2)
     await group.stop()
+
+
+async def test_what_was_submitted_together_is_committed_together(
+    group: GroupCommit[int, int], doubling: Doubling
+) -> None:
+    first = asyncio.create_task(group.submit_all([2]))
+    await let_run()
+    pairs = [asyncio.create_task(group.submit_all(pair)) for pair in ([4, 6], [8, 10])]
+    await let_run()
+    doubling.go_on.set()
+    assert await asyncio.gather(first, *pairs) == [[4], [8, 12], [16, 20]]
+    assert doubling.batches == [[2], [4, 6], [8, 10]]
+
+
+async def test_a_submission_larger_than_a_batch_is_a_batch_of_its_own(
+    group: GroupCommit[int, int], doubling: Doubling
+) -> None:
+    first = asyncio.create_task(group.submit_all([2]))
+    await let_run()
+    large, single = (asyncio.create_task(group.submit_all(some)) for some in ([4, 6, 8, 10], [12]))
+    await let_run()
+    doubling.go_on.set()
+    await asyncio.gather(first, large, single)
+    assert doubling.batches == [[2], [4, 6, 8, 10], [12]]
