@@ -40,7 +40,7 @@ def mongo_url(state_folder: Path) -> Iterator[str]:
         yield url
         return
 
-    with free_port() as port, Mongod(state_folder / "mongod", port=port) as mongod:
+    with free_port() as port, Mongod(state_folder / "mongod", port=port, expiry=False) as mongod:
         yield mongod.url
 
 

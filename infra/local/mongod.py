@@ -42,10 +42,13 @@ def mongod_binary() -> Path:
 
 
 class Mongod:
-    """mongod on `port` of loopback, with data, log and pid file in `folder`."""
+    """mongod on `port` of loopback, with data, log and pid file in `folder`.
 
-    def __init__(self, folder: Path, *, port: int) -> None:
-        self._folder, self._port = folder, port
+    Without `expiry` TTL indexes delete nothing: for tests, whose clock may stand years before the server's.
+    """
+
+    def __init__(self, folder: Path, *, port: int, expiry: bool = True) -> None:
+        self._folder, self._port, self._expiry = folder, port, expiry
         self._child = Child("mongod", folder=folder, stop_within_s=STOP_WITHIN_S)
 
     @property
@@ -73,6 +76,7 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", "1"),
             *("--wiredTigerEngineConfigString", SMALL_JOURNAL),
             *("--setParameter", f"transactionLifetimeLimitSeconds={ORPHANED_S}"),
+            *("--setParameter", f"ttlMonitorEnabled={str(self._expiry).lower()}"),
         ]
         self._child.start(command, environ=os.environ, orphaned=signal.SIGTERM)
 

@@ -42,7 +42,7 @@ READERS = allow(Caller.MEMBER, Caller.STAFF, scope="members:read")
 @loader(most=1_000)
 async def members_by_id(context: GraphContext, ids: list[str]) -> list["Member | None"]:
     members = context.channel("members")
-    answer = await members.read(members.stub(MembersStub).GetMembers, members_pb2.GetMembersRequest(ids=ids))
+    answer = await members.ask(members.stub(MembersStub).GetMembers, members_pb2.GetMembersRequest(ids=ids))
     found = {one.id: Member(id=strawberry.ID(one.id), name=one.profile.name) for one in answer.members}
     return [found.get(key) for key in ids]
 
@@ -118,7 +118,7 @@ class MembersMutation:
         wanted = members_pb2.NewMember(profile=members_pb2.Profile(name=wish.name))
         request = members_pb2.EnrollMemberRequest(key=wish.id, member=wanted)
         before = await members_by_id.load(info, wish.id)
-        await members.write(members.stub(MembersStub).EnrollMember, request)
+        await members.ask_once(members.stub(MembersStub).EnrollMember, request)
         return RenamePayload(user_errors=[], before=before.name if before else None, id=wish.id)
 
 
@@ -131,7 +131,7 @@ class Entry:
 @loader(most=1_000)
 async def accounts(context: GraphContext, ids: list[str]) -> list[points_pb2.Account]:
     points = context.channel("points")
-    answer = await points.read(points.stub(PointsStub).GetAccounts, points_pb2.GetAccountsRequest(member_ids=ids))
+    answer = await points.ask(points.stub(PointsStub).GetAccounts, points_pb2.GetAccountsRequest(member_ids=ids))
     return list(answer.accounts)
 
 
@@ -139,7 +139,7 @@ async def accounts(context: GraphContext, ids: list[str]) -> list[points_pb2.Acc
 async def entries(context: GraphContext, ids: list[str], page: Page) -> list[Connection[Entry]]:
     points = context.channel("points")
     request = points_pb2.ListEntriesRequest(member_ids=ids, page=page.to_proto())
-    answer = await points.read(points.stub(PointsStub).ListEntries, request)
+    answer = await points.ask(points.stub(PointsStub).ListEntries, request)
     return [
         Connection.of([Entry(id=strawberry.ID(e.id), points=e.points) for e in found.entries], page, end_cursor="more")
         for found in answer.pages

@@ -52,7 +52,7 @@ async def coupons_of(context: GraphContext, ids: list[str], page: Page) -> list[
     """Fetch a page of each member's coupons."""
     campaigns = context.channel("campaigns")
     request = pb.ListCouponsRequest(member_ids=ids, page=page.to_proto())
-    answer = await campaigns.read(campaigns.stub(CampaignsStub).ListCoupons, request)
+    answer = await campaigns.ask(campaigns.stub(CampaignsStub).ListCoupons, request)
     return [
         Connection.of([coupon_of(one) for one in found.coupons], page, end_cursor=found.end_cursor)
         for found in answer.pages

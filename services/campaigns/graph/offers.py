@@ -78,7 +78,7 @@ class Mutation:
             valid_days=wish.valid_days,
         )
         # The key makes asking again safe.
-        answer = await campaigns.read(campaigns.stub(CampaignsStub).SaveTierOffer, request)
+        answer = await campaigns.ask(campaigns.stub(CampaignsStub).SaveTierOffer, request)
         return SaveTierOfferPayload(user_errors=[], offer=_offer_of(answer.offer))
 
 

@@ -72,5 +72,5 @@ class Mutation:
             key=wish.key, coupon_id=wish.coupon_id, member_id=wish.member_id, store_id=wish.store_id
         )
         # The key makes asking again safe.
-        answer = await campaigns.read(campaigns.stub(CampaignsStub).RedeemCoupon, request)
+        answer = await campaigns.ask(campaigns.stub(CampaignsStub).RedeemCoupon, request)
         return RedeemCouponPayload(user_errors=[], coupon=coupon_of(answer.coupon), repeated_call=answer.repeated_call)

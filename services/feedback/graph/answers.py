@@ -85,7 +85,7 @@ class Mutation:
             store_id=wish.store_id or "",
         )
         # The key makes asking again safe.
-        answer = await feedback.read(feedback.stub(FeedbackStub).AnswerSurvey, request)
+        answer = await feedback.ask(feedback.stub(FeedbackStub).AnswerSurvey, request)
         return AnswerSurveyPayload(
             user_errors=[],
             answer_id=strawberry.ID(answer.answer_id),

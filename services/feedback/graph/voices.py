@@ -62,7 +62,7 @@ async def cases_of(context: GraphContext, ids: list[str], page: Page) -> list[Co
     """Fetch a page of each member's cases."""
     feedback = context.channel("feedback")
     request = pb.ListCasesRequest(member_ids=ids, page=page.to_proto())
-    answer = await feedback.read(feedback.stub(FeedbackStub).ListCases, request)
+    answer = await feedback.ask(feedback.stub(FeedbackStub).ListCases, request)
     return [
         Connection.of([case_of(case) for case in found.cases], page, end_cursor=found.end_cursor)
         for found in answer.pages
@@ -74,7 +74,7 @@ async def invitations_of(context: GraphContext, ids: list[str]) -> list[list[Sur
     """Fetch each member's waiting invitations."""
     feedback = context.channel("feedback")
     request = pb.ListInvitationsRequest(member_ids=ids)
-    answer = await feedback.read(feedback.stub(FeedbackStub).ListInvitations, request)
+    answer = await feedback.ask(feedback.stub(FeedbackStub).ListInvitations, request)
     return [[_invitation(one) for one in found.invitations] for found in answer.lists]
 
 

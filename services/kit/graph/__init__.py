@@ -23,7 +23,7 @@ A service's `graph` room holds types, loaders, a query and a mutation, and expor
     async def coupons_of(context: GraphContext, member_ids: list[str], page: Page) -> list[Connection[Coupon]]:
         campaigns = context.channel("campaigns")
         request = ListCouponsRequest(member_ids=member_ids, page=page.to_proto())
-        answer = await campaigns.read(campaigns.stub(CampaignsStub).ListCoupons, request)
+        answer = await campaigns.ask(campaigns.stub(CampaignsStub).ListCoupons, request)
         return [Connection.of([coupon(c) for c in p.coupons], page, end_cursor=p.end_cursor) for p in answer.pages]
 
 
@@ -61,7 +61,7 @@ A service's `graph` room holds types, loaders, a query and a mutation, and expor
         @mutation(allow(Caller.TILL, scope="coupons:redeem"), description="Uses a coupon up, once.")
         async def redeem_coupon(self, info: Info, wish: Annotated[RedeemCouponInput, INPUT]) -> RedeemCouponPayload:
             campaigns = info.context.channel("campaigns")
-            answer = await campaigns.write(campaigns.stub(CampaignsStub).RedeemCoupon, request_of(wish))
+            answer = await campaigns.ask(campaigns.stub(CampaignsStub).RedeemCoupon, request_of(wish))
             return RedeemCouponPayload(user_errors=[], coupon=coupon(answer.coupon))
 
 

@@ -58,10 +58,10 @@ class Calls:
         self._channels, self._service, self._principal = channels, service, principal
 
     def stub(self, stub_class: Callable[[aio.Channel], Stub]) -> Stub:
-        """Return the generated stub, whose methods are what `read` and `write` take."""
+        """Return the generated stub, whose methods are what `ask` and `ask_once` take."""
         return self._channels.stub(self._service, stub_class)
 
-    async def read(
+    async def ask(
         self, method: "aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request, *, timeout_s: float = 5.0
     ) -> Answer:
         """Call a method that may be tried again while the service restarts: it changes nothing, or has a key."""
@@ -69,7 +69,7 @@ class Calls:
             method, request, principal=self._principal, timeout_s=timeout_s, idempotent=True
         )
 
-    async def write(
+    async def ask_once(
         self, method: "aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request, *, timeout_s: float = 5.0
     ) -> Answer:
         """Call a method that changes something, once."""

@@ -99,12 +99,12 @@ class ApiKeyMutation:
             scopes=wish.scopes,
             store_ids=wish.store_ids,
         )
-        answer = await members.write(members.stub(ChainsStub).CreateApiKey, request)
+        answer = await members.ask_once(members.stub(ChainsStub).CreateApiKey, request)
         return CreateApiKeyPayload(user_errors=[], id=strawberry.ID(answer.id), secret=answer.secret)
 
     @mutation(KEY_MAKERS, description="Revokes a key; it is refused everywhere within 5 seconds.")
     async def revoke_api_key(self, info: Info, wish: Annotated[RevokeApiKeyInput, INPUT]) -> RevokeApiKeyPayload:
         """Revoke a key."""
         members = info.context.channel("members")
-        answer = await members.read(members.stub(ChainsStub).RevokeApiKey, pb.RevokeApiKeyRequest(id=wish.id))
+        answer = await members.ask(members.stub(ChainsStub).RevokeApiKey, pb.RevokeApiKeyRequest(id=wish.id))
         return RevokeApiKeyPayload(user_errors=[], revoked_at=instant(answer.revoked_at))

@@ -47,7 +47,7 @@ class MenuItem:
 async def stores(context: GraphContext, ids: list[str]) -> list[Store | None]:
     """Fetch stores; None where there is none of that id."""
     members = context.channel("members")
-    answer = await members.read(members.stub(ChainsStub).GetStores, pb.GetStoresRequest(ids=ids))
+    answer = await members.ask(members.stub(ChainsStub).GetStores, pb.GetStoresRequest(ids=ids))
     found = {one.id: store(one) for one in answer.stores}
     return [found.get(id_) for id_ in ids]
 

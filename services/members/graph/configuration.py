@@ -94,7 +94,7 @@ class ConfigurationMutation:
         """Save stores."""
         wanted = [pb.StoreInput(code=one.code, name=one.name, time_zone=one.time_zone or "") for one in wish.stores]
         members = info.context.channel("members")
-        answer = await members.read(members.stub(ChainsStub).SaveStores, pb.SaveStoresRequest(stores=wanted))
+        answer = await members.ask(members.stub(ChainsStub).SaveStores, pb.SaveStoresRequest(stores=wanted))
         return SaveStoresPayload(user_errors=[], stores=[store(one) for one in answer.stores])
 
     @mutation(WRITERS, description="Adds or changes menu items, by their code.")
@@ -105,5 +105,5 @@ class ConfigurationMutation:
             for one in wish.items
         ]
         members = info.context.channel("members")
-        answer = await members.read(members.stub(ChainsStub).SaveMenuItems, pb.SaveMenuItemsRequest(items=wanted))
+        answer = await members.ask(members.stub(ChainsStub).SaveMenuItems, pb.SaveMenuItemsRequest(items=wanted))
         return SaveMenuItemsPayload(user_errors=[], items=[menu_item(one) for one in answer.items])

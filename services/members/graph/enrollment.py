@@ -108,14 +108,14 @@ class EnrollmentMutation:
     async def enroll_member(self, info: Info, wish: Annotated[EnrollMemberInput, INPUT]) -> EnrollMemberPayload:
         """Enroll one member."""
         members = info.context.channel("members")
-        return _payload(await members.read(members.stub(MembersStub).EnrollMember, _request_of(wish)))
+        return _payload(await members.ask(members.stub(MembersStub).EnrollMember, _request_of(wish)))
 
     @mutation(ENROLLERS, description="Makes up to 1,000 people members, each with its own answer. Safe to send again.")
     async def enroll_members(self, info: Info, wish: Annotated[EnrollMembersInput, INPUT]) -> EnrollMembersPayload:
         """Enroll many members."""
         members = info.context.channel("members")
         request = pb.EnrollMembersRequest(enrollments=[_request_of(one) for one in wish.members])
-        answer = await members.read(members.stub(MembersStub).EnrollMembers, request, timeout_s=20.0)
+        answer = await members.ask(members.stub(MembersStub).EnrollMembers, request, timeout_s=20.0)
         results = [
             EnrollMemberPayload(user_errors=[user_error(EnrollMemberError, one.problem, at=f"members.{number}")])
             if one.WhichOneof("result") == "problem"

@@ -99,7 +99,7 @@ class Member:
 async def members(context: GraphContext, ids: list[str]) -> list[Member | None]:
     """Fetch members; None for those that the caller may not see."""
     service = context.channel("members")
-    answer = await service.read(service.stub(MembersStub).GetMembers, pb.GetMembersRequest(ids=ids))
+    answer = await service.ask(service.stub(MembersStub).GetMembers, pb.GetMembersRequest(ids=ids))
     found = {one.id: member(one) for one in answer.members}
     return [found.get(id_) for id_ in ids]
 

@@ -29,18 +29,18 @@ class Query:
     async def chain(self, info: Info) -> Chain:
         """Ask for the chain."""
         service = info.context.channel("members")
-        return chain((await service.read(service.stub(ChainsStub).GetChain, pb.GetChainRequest())).chain)
+        return chain((await service.ask(service.stub(ChainsStub).GetChain, pb.GetChainRequest())).chain)
 
     @field(EVERYBODY, description="All stores of the chain.")
     async def stores(self, info: Info) -> list[Store]:
         """Ask for the stores."""
         service = info.context.channel("members")
-        answer = await service.read(service.stub(ChainsStub).GetStores, pb.GetStoresRequest())
+        answer = await service.ask(service.stub(ChainsStub).GetStores, pb.GetStoresRequest())
         return [store(one) for one in answer.stores]
 
     @field(EVERYBODY, description="Everything that the chain sells.")
     async def menu(self, info: Info) -> list[MenuItem]:
         """Ask for the menu."""
         service = info.context.channel("members")
-        answer = await service.read(service.stub(ChainsStub).ListMenuItems, pb.ListMenuItemsRequest())
+        answer = await service.ask(service.stub(ChainsStub).ListMenuItems, pb.ListMenuItemsRequest())
         return [menu_item(one) for one in answer.items]

@@ -71,7 +71,7 @@ class Tier:
 async def accounts(context: GraphContext, ids: list[str]) -> list[pb.Account | None]:
     """Fetch accounts; None for those that the caller may not see."""
     points = context.channel("points")
-    answer = await points.read(points.stub(PointsStub).GetAccounts, pb.GetAccountsRequest(member_ids=ids))
+    answer = await points.ask(points.stub(PointsStub).GetAccounts, pb.GetAccountsRequest(member_ids=ids))
     found = {account.member_id: account for account in answer.accounts}
     return [found.get(id_) for id_ in ids]
 
@@ -81,7 +81,7 @@ async def journals(context: GraphContext, ids: list[str], page: Page) -> list[Co
     """Fetch a page of each journal."""
     points = context.channel("points")
     request = pb.ListEntriesRequest(member_ids=ids, page=page.to_proto())
-    answer = await points.read(points.stub(PointsStub).ListEntries, request)
+    answer = await points.ask(points.stub(PointsStub).ListEntries, request)
     return [
         Connection.of([_entry(e) for e in found.entries], page, end_cursor=found.end_cursor) for found in answer.pages
     ]

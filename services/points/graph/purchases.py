@@ -159,7 +159,7 @@ class Mutation:
         points = info.context.channel("points")
         request = pb.RecordPurchaseRequest(purchase=_purchase_of(wish))
         # The receipt's number is its key, so asking again is safe.
-        return _payload(await points.read(points.stub(PointsStub).RecordPurchase, request))
+        return _payload(await points.ask(points.stub(PointsStub).RecordPurchase, request))
 
     @mutation(RECORDERS, description="Books up to 500 receipts, each with its own answer. Safe to send again.")
     async def record_purchases(
@@ -168,7 +168,7 @@ class Mutation:
         """Book many receipts."""
         points = info.context.channel("points")
         request = pb.RecordPurchasesRequest(purchases=[_purchase_of(one) for one in wish.purchases])
-        answer = await points.read(points.stub(PointsStub).RecordPurchases, request, timeout_s=20.0)
+        answer = await points.ask(points.stub(PointsStub).RecordPurchases, request, timeout_s=20.0)
         results = [
             RecordPurchasePayload(user_errors=[user_error(RecordPurchaseError, one.problem, at=f"purchases.{number}")])
             if one.WhichOneof("result") == "problem"
