@@ -46,7 +46,9 @@ def build(config: ServiceConfig) -> Service:
     door = app(schemas(), api_keys=api_keys, channels=channels, readiness=readiness)
     return Service(
         parts=[Step("connections", on_stop=partial(_close, rpc)), HttpServer(door, readiness, address=config.address)],
-        needs=[Need(name, partial(check, channels, name)) for name in rpc],
+        # All are waited for at the start. Later only members is: without it nobody can be told apart, while without
+        # another one its own fields answer UNAVAILABLE and the rest goes on.
+        needs=[Need(name, partial(check, channels, name), essential=name == "members") for name in rpc],
     )
 
 

@@ -93,4 +93,5 @@ def environment(ports: Mapping[str, int], *, servers: Servers, keys_dir: Path, n
         "HUITOU_TOPOLOGY": str(ROOT / "infra" / "broker" / "topology.toml"),
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
+        "GRPC_VERBOSITY": "NONE",  # its C core writes past the log, and every failed call is told by its caller
     }

@@ -31,7 +31,7 @@ MAY_VOUCH_FOR: Mapping[str, frozenset[Caller]] = MappingProxyType(
 
 
 class NoKeyError(Problem):
-    """There is no usable key at {path}: {why}. Make the keys with `make keys`, or point HUITOU_KEYS_DIR at them."""
+    """There is no usable key at {path}: {why}. `make run` makes its own; else point HUITOU_KEYS_DIR at them."""
 
     code = "NO_KEY"
 

@@ -25,7 +25,7 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """A batch of 1,000 purchases with many lines is about 1 MB."""
 
 MAX_UNDER_WAY = 2_000
-"""Calls at once: at 4,500 calls a second (docs: measured) half a second's worth; more would only wait."""
+"""Calls at once: about half a second of what one process can answer; more would only wait."""
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

@@ -76,21 +76,28 @@ async def test_a_run_that_hangs_is_cut_short(database: Database) -> None:
     await part.stop()
 
 
-async def test_a_stop_cuts_short_what_runs(database: Database) -> None:
-    inside, ended = asyncio.Event(), asyncio.Event()
+async def test_a_stop_cuts_short_what_runs_and_then_gives_the_lease_back(database: Database) -> None:
+    inside, ending, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
         inside.set()
         try:
             await asyncio.Event().wait()
         finally:
-            ended.set()
+            ending.set()
+            await end.wait()
 
     part = Jobs([Job(name="sweep", every_s=60, run=run)], Leases(database, owner="one"))
+    other = Leases(database, owner="other")
     await part.start()
     await asyncio.wait_for(inside.wait(), 10)
-    await part.stop()
-    assert ended.is_set()
+    stopping = asyncio.create_task(part.stop())
+    await asyncio.wait_for(ending.wait(), 10)
+    assert await other.acquire("job/sweep") is None
+    assert not stopping.done()
+    end.set()
+    await asyncio.wait_for(stopping, 10)
+    assert await other.acquire("job/sweep") is not None
 
 
 async def test_who_loses_the_lease_stops_working(database: Database, caplog: pytest.LogCaptureFixture) -> None:

@@ -124,6 +124,7 @@ async def test_what_is_needed_is_waited_for_and_watched(address: str, tmp_path: 
 
         two.unlink()
         await eventually(lambda: process.has_said("lost RabbitMQ"))
+        assert await health(address) == SERVING
         two.touch()
         await eventually(lambda: process.has_said("RabbitMQ is back"))
         assert await health(address) == SERVING

@@ -62,7 +62,7 @@ def test_every_setting_can_be_changed() -> None:
         ),
         ("POINTS_ADDRESS", "7102", "POINTS_ADDRESS is '7102'; allowed: host:port, like 127.0.0.1:7102."),
         ("POINTS_ADDRESS", "host:65536", "POINTS_ADDRESS is 'host:65536'; allowed: host:port, like 127.0.0.1:7102."),
-        ("POINTS_ADDRESS", "host:七", "POINTS_ADDRESS is 'host:七'; allowed: host:port, like 127.0.0.1:7102."),
+        ("POINTS_ADDRESS", "host:²", "POINTS_ADDRESS is 'host:²'; allowed: host:port, like 127.0.0.1:7102."),
         (
             "MONGO_URL",
             "postgres://root:pass@db/x",

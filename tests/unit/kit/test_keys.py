@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services.kit import keys
 from services.kit.clock import system_clock
 from services.kit.keys import MAY_VOUCH_FOR, NoKeyError, ensure_keys, load_signer, load_verifier
 from services.kit.principal import Caller, NotBelievedError, Principal
@@ -42,6 +43,21 @@ def test_a_lost_public_key_is_made_again_from_the_private_one(tmp_path: Path) ->
     (tmp_path / "trusted" / "points.pem").write_bytes(b"")
     ensure_keys(tmp_path, ["points"])
     assert contents(tmp_path) == first
+
+
+def test_of_two_that_make_the_same_key_the_first_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_keys(tmp_path / "other", ["points"])
+    first = (tmp_path / "other" / "points.pem").read_bytes()
+    write_beside = keys._write_beside
+
+    def write_late(path: Path, content: bytes) -> Path:
+        if path.parent.name == "keys":
+            path.write_bytes(first)
+        return write_beside(path, content)
+
+    monkeypatch.setattr(keys, "_write_beside", write_late)
+    ensure_keys(tmp_path / "keys", ["points"])
+    assert contents(tmp_path / "keys") == contents(tmp_path / "other")
 
 
 def test_many_processes_at_once_agree(tmp_path: Path) -> None:
@@ -96,7 +112,7 @@ def test_a_missing_or_broken_key_says_where_and_what_to_do(tmp_path: Path, conte
     with pytest.raises(NoKeyError) as caught:
         load_signer(tmp_path, "points", clock=system_clock)
     assert caught.value.message == (
-        f"There is no usable key at {path}: {why}. Make the keys with `make keys`, or point HUITOU_KEYS_DIR at them."
+        f"There is no usable key at {path}: {why}. `make run` makes its own; else point HUITOU_KEYS_DIR at them."
     )
 
 

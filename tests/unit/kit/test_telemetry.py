@@ -98,6 +98,9 @@ TRACEPARENTS = st.one_of(
 
 @given(TRACEPARENTS)
 @example("00-" + "a" * 32 + "-" + "b" * 16 + "-ff")
+@example("00-" + "a" * 32 + "-" + "b" * 16 + "-01-more")
+@example("01-" + "a" * 32 + "-" + "b" * 16 + "-01-more")
+@example("ff-" + "a" * 32 + "-" + "b" * 16 + "-01")
 def test_a_traceparent_is_read_as_opentelemetry_reads_it(traceparent: str) -> None:
     theirs = trace.get_current_span(
         TraceContextTextMapPropagator().extract({"traceparent": traceparent}, Context())
