@@ -110,6 +110,8 @@ class Database:
         try:
             return await self._transactions.run(body, attempts=ATTEMPTS)
         except Conflict as conflict:
+            if isinstance(conflict.__cause__, ConnectionFailure):
+                raise DatabaseDownError from conflict
             raise ContendedError(retry_after_ms=1_000) from conflict
 
     async def once_in_transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:

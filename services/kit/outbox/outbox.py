@@ -1,6 +1,6 @@
 """The collection that events are written to in their fact's transaction, and read from by the relay."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from zlib import crc32
 
@@ -61,7 +61,7 @@ class Outbox:
         found = await rows.find(lane).sort([("at", 1), ("sequence", 1)]).limit(most).to_list(most)
         return [_event(row) for row in found]
 
-    async def delete(self, events: Iterable[Event], *, partition: int) -> None:
+    async def delete(self, events: Sequence[Event], *, partition: int) -> None:
         """Remove events of one lane that the broker has confirmed."""
         ids: dict[str, list[str]] = {}
         for event in events:

@@ -9,7 +9,6 @@ from services.kit.cancellation import cancelled, check_cancelled
 from services.kit.mongo.leases import Lease
 from services.kit.mongo.transactions import pause_s
 from services.kit.outbox.events import Event
-from services.kit.outbox.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +26,20 @@ class Publisher(Protocol):
         """Return when every one is confirmed, or raise; then any of them may or may not have arrived."""
 
 
+class Waiting(Protocol):
+    """Where events come from."""
+
+    async def first(self, chain: str, partition: int, *, most: int) -> list[Event]:
+        """Return the oldest waiting events of a lane in order."""
+
+    async def delete(self, events: Sequence[Event], *, partition: int) -> None:
+        """Remove events that are confirmed."""
+
+
 class Serving:
     """Publishes the waiting events of one partition, chain after chain, each batch of a chain after the one before."""
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, *, partition: int, lease: Lease) -> None:
+    def __init__(self, outbox: Waiting, publisher: Publisher, *, partition: int, lease: Lease) -> None:
         self.partition, self.lease = partition, lease
         self._outbox, self._publisher = outbox, publisher
         self._pending: dict[str, None] = {}  # chains to look at, the first that was woken first
@@ -119,15 +128,20 @@ class Serving:
 
     async def _relay_some(self, chain: str) -> bool:
         """Publish the chain's oldest events and tell whether there may be more."""
-        if (events := self._confirmed.get(chain)) is None:
-            events = await self._outbox.first(chain, self.partition, most=AT_ONCE)
-            if not events:
-                return False
-            await self._publisher.publish(events)
-            self._confirmed[chain] = events
+        if overdue := self._confirmed.get(chain):
+            await self._delete(chain, overdue)
+            return True  # what came meanwhile was not looked at
+        events = await self._outbox.first(chain, self.partition, most=AT_ONCE)
+        if not events:
+            return False
+        await self._publisher.publish(events)
+        self._confirmed[chain] = events
+        await self._delete(chain, events)
+        return len(events) == AT_ONCE
+
+    async def _delete(self, chain: str, events: Sequence[Event]) -> None:
         await self._outbox.delete(events, partition=self.partition)
         del self._confirmed[chain]
-        return len(events) == AT_ONCE
 
     def _try_later(self, chain: str, error: BaseException) -> None:
         failures = self._failures[chain] = self._failures.get(chain, 0) + 1

@@ -118,12 +118,16 @@ async def test_a_lease_that_passes_on_during_the_transaction_undoes_it(
     assert lease
     current = lease
 
+    async def confirm(session: Session) -> None:
+        await ours.confirm(current, session=session)
+
     async def body(session: Session) -> None:
         await database.collection(LEASES).find_one({"_id": "job"}, session=session)  # the snapshot begins here
         await run_out(database, "job")
         assert await theirs.acquire("job")
         await ours.confirm(current, session=session)
 
+    await database.once_in_transaction(confirm)
     with pytest.raises(Conflict):
         await database.once_in_transaction(body)
 

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
@@ -135,8 +135,7 @@ async def test_a_chain_that_fails_does_not_hold_up_the_others(
     database: Database, writer: Writer, start: StartRelay
 ) -> None:
     class Picky(Received):
-        async def publish(self, events: Iterable[Event]) -> None:
-            events = list(events)
+        async def publish(self, events: Sequence[Event]) -> None:
             if events[0].chain == "bad":
                 message = "not this one"
                 raise ValueError(message)
@@ -156,16 +155,19 @@ async def test_a_cancellation_from_the_brokers_client_is_a_failure_like_others(
     database: Database, writer: Writer, start: StartRelay
 ) -> None:
     class Cancelling(Received):
-        async def publish(self, events: Iterable[Event]) -> None:
+        async def publish(self, events: Sequence[Event]) -> None:
             if not self.failures:
                 self.failures += 1
                 raise asyncio.CancelledError
             self.extend(events)
 
     cancelling = Cancelling()
+    relay = await start(publisher=cancelling)
+    await eventually(lambda: len(partitions(relay)) == 8)
+    servings = list(relay._shares.serving.values())
     await writer.happen("a1")
-    await start(publisher=cancelling)
     await until_empty(database)
+    assert not any(serving.ended for serving in servings)
     assert cancelling.counts() == {("c", "a1"): 1}
 
 
@@ -174,7 +176,7 @@ async def test_what_was_confirmed_is_not_published_again_because_it_could_not_be
 ) -> None:
     delete, failures = Outbox.delete, 2
 
-    async def failing(outbox: Outbox, events: Iterable[Event], *, partition: int) -> None:
+    async def failing(outbox: Outbox, events: Sequence[Event], *, partition: int) -> None:
         nonlocal failures
         if failures:
             failures -= 1
@@ -227,8 +229,8 @@ async def test_a_change_stream_that_lost_its_place_is_opened_anew_and_nothing_is
             yield Lost() if opened == 1 else changes
 
     monkeypatch.setattr(database, "watch", losing)
-    await start()
-    await eventually(lambda: opened == 1)
+    relay = await start()
+    await eventually(lambda: opened == 1 and len(partitions(relay)) == 8)
     await writer.happen("a1")
     lose.set()
     await eventually(lambda: received.counts() == {("c", "a1"): 1})
@@ -284,6 +286,33 @@ async def test_moving_partitions_between_relays_publishes_each_event_once(
     await until_empty(database)
     [times] = set(received.counts().values())
     assert len(received) == times * len(aggregates)
+
+
+async def test_a_partition_changes_hands_after_the_batch_under_way(
+    database: Database, writer: Writer, received: Received, start: StartRelay
+) -> None:
+    class Slow(Received):
+        confirms = asyncio.Event()
+
+        async def publish(self, events: Sequence[Event]) -> None:
+            self.extend(events)
+            await self.confirms.wait()
+
+    slow = Slow()
+    aggregates = [f"a{number}" for number in range(24)]
+    one = await start("one", publisher=slow)
+    await eventually(lambda: len(partitions(one)) == 8)
+    await writer.happen(*aggregates)
+    await eventually(lambda: len(slow) == 24)
+    two = await start("two")
+    servings = list(one._shares.serving.values())
+    await eventually(lambda: sum(serving.finishing or serving.ended for serving in servings) == 4)
+    assert partitions(two) == set()
+    slow.confirms.set()
+    await eventually(lambda: len(partitions(two)) == 4)
+    await until_empty(database)
+    assert len(slow) == 24
+    assert received == []
 
 
 async def test_when_one_of_two_relays_is_killed_the_other_publishes_the_rest_in_order(

@@ -1,11 +1,12 @@
 import asyncio
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import pytest
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import AutoReconnect, DuplicateKeyError
 
-from services.kit.mongo.collections import Document, Keyed, Session
+from services.kit.mongo.collections import Document, Keyed, Session, ShardKeyListener
 from services.kit.mongo.database import Conflict, ContendedError, Database, DatabaseDownError, Driver, create_indexes
 from services.kit.mongo.guards import insert_new, write_guarded
 from services.kit.mongo.transactions import ATTEMPTS, COMMIT_ATTEMPTS, OutcomeUnknownError
@@ -24,12 +25,6 @@ async def accounts(database: Database) -> None:
 async def points(database: Database) -> dict[str, int]:
     rows = await database.collection(ACCOUNTS).find({"chain": "c"}).to_list(10)
     return {row["account"]: row["points"] for row in rows}
-
-
-async def open_transactions(database: Database) -> int:
-    """Count the server's transactions that touched this database and were neither committed nor aborted."""
-    status = await database._client.command("admin", {"serverStatus": 1})
-    return int(status["transactions"]["currentOpen"])
 
 
 async def earn(database: Database, session: Session) -> None:
@@ -59,6 +54,23 @@ async def test_nothing_is_written_when_the_body_raises(database: Database) -> No
     with pytest.raises(ZeroDivisionError):
         await database.in_transaction(body)
     assert await points(database) == {"a1": 0}
+
+
+async def test_it_reads_a_snapshot_and_commits_to_a_majorities_journals(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(ShardKeyListener, "started", lambda _, event: asked.append(event.command))
+
+    async def body(session: Session) -> None:
+        await earn(database, session)
+
+    await database.in_transaction(body)
+    read, write, commit = asked
+    assert read["startTransaction"] is True
+    assert read["readConcern"]["level"] == "snapshot"
+    assert "writeConcern" not in write
+    assert commit["writeConcern"] == {"w": "majority", "j": True, "wtimeout": 10_000}
 
 
 async def test_rivals_all_get_through(database: Database) -> None:
@@ -96,6 +108,15 @@ async def test_it_gives_up_after_a_number_of_conflicts(database: Database) -> No
         await database.in_transaction(body)
     assert tries == ATTEMPTS
     assert contended.value.retry_after_ms == 1_000
+
+
+async def test_a_connection_that_keeps_breaking_is_not_called_contention(database: Database) -> None:
+    async def body(_session: Session) -> None:
+        message = "reset by peer"
+        raise AutoReconnect(message, {"errorLabels": ["TransientTransactionError"]})
+
+    with pytest.raises(DatabaseDownError):
+        await database.in_transaction(body)
 
 
 async def test_once_leaves_a_conflict_to_the_caller(database: Database) -> None:

@@ -123,6 +123,19 @@ async def test_a_caller_cancelled_while_waiting_takes_its_command_back(
     assert doubling.batches == [[2], [6]]
 
 
+async def test_a_caller_cancelled_while_waiting_takes_all_of_its_commands_back(
+    group: GroupCommit[int, int], doubling: Doubling
+) -> None:
+    [first] = await waiting(group, 2)
+    gone = asyncio.create_task(group.submit_all([4, 6]))
+    [stays] = await waiting(group, 8)
+    gone.cancel()
+    await let_run()
+    doubling.go_on.set()
+    assert (await first, await stays) == (4, 16)
+    assert doubling.batches == [[2], [8]]
+
+
 async def test_a_caller_cancelled_during_the_commit_does_not_break_the_batch(
     group: GroupCommit[int, int], doubling: Doubling
 ) -> None:

@@ -1,7 +1,7 @@
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.outbox.events import Event, EventCursor
@@ -32,6 +32,7 @@ def test_the_cursor_does_not_go_back_with_a_slow_clock() -> None:
     assert EventCursor(7, later).next(NOON) == EventCursor(8, later)
 
 
+@settings(deadline=None)
 @given(st.lists(st.timedeltas(timedelta(hours=-1), timedelta(hours=1)), max_size=30))
 def test_time_and_sequence_sort_an_aggregates_events_whatever_the_clocks_say(clocks: list[timedelta]) -> None:
     cursors, cursor = [], EventCursor()
@@ -64,6 +65,7 @@ def test_a_row_holds_its_event_under_the_events_id() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("cd"), st.sampled_from("stuvwxyz")), max_size=40), st.integers(1, 12))
 def test_the_last_row_of_each_lane_wakes_it(named: list[tuple[str, str]], partitions: int) -> None:
     events = [event(number, chain=chain, aggregate=aggregate) for number, (chain, aggregate) in enumerate(named)]
