@@ -22,6 +22,7 @@ from services.kit.keys import load_signer, load_verifier
 from services.kit.mongo import command_keys
 from services.kit.mongo.database import Database, Driver
 from services.kit.mongo.migrations import Migration, migrate
+from services.kit.mongo.transactions import explain
 from services.kit.outbox import outbox as outbox_collections
 from services.kit.outbox.outbox import Outbox
 from services.kit.outbox.relay import Relay
@@ -113,6 +114,7 @@ class Chassis:
                     address=self.config.address,
                     verifier=self.verifier,
                     servicers=[*servicers, dead_letters.registration],
+                    explain=explain,
                 ),
             ),
         )

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from services.kit.clock import Clock, system_clock
 from services.kit.principal import Caller, Principal, Signer, Trusted, Verifier
 from services.kit.rpc import RpcChannel, RpcServer
+from services.kit.rpc.guard import Explain
 from tests.support.toys import EVERYBODY, Toy, ToyStub, add_toy, toy_service
 
 ALL_KINDS = frozenset(Caller)
@@ -54,6 +55,7 @@ async def toy_running(
     scope: str = "",
     max_under_way: int = 100,
     keys: Keys | None = None,
+    explain: Explain = lambda _error: None,
     servicer: Toy | None = None,
 ) -> AsyncIterator[Running]:
     """Serve a toy that answers with `say`, until the block ends."""
@@ -64,6 +66,7 @@ async def toy_running(
         verifier=keys.verifier,
         servicers=[(add_toy(service), servicer or Toy(say), service)],
         max_under_way=max_under_way,
+        explain=explain,
     )
     await server.start()
     address = f"127.0.0.1:{server.port}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pymongo
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
 from services.kit.errors import Kind, Problem
 from services.kit.mongo.collections import Session
@@ -159,6 +159,11 @@ class Transactions:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, or asyncio would complain where a cancelled caller no longer asks for it
+
+
+def explain(error: Exception) -> Problem | None:
+    """Return what a driver's exception means to a caller whose read it ended; None: it is a fault."""
+    return DatabaseDownError() if isinstance(error, ConnectionFailure) else None
 
 
 def pause_s(attempt: int) -> float:

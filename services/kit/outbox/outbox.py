@@ -1,7 +1,7 @@
 """The collection that events are written to in their fact's transaction, and read from by the relay."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from zlib import crc32
 
 from pymongo import IndexModel, ReturnDocument
@@ -14,6 +14,8 @@ from services.kit.outbox.events import Event
 OUTBOX = Keyed("outbox", ("chain", "partition"))
 CHAINS = Keyed("outbox_chains", ())
 """A document for each chain that ever had an event: the relay's list of where to look."""
+
+FIELDS = tuple(field.name for field in fields(Event) if field.name != "id")
 
 MOST_CHAINS = 100_000
 CHAINS_AT_ONCE = 500
@@ -90,19 +92,21 @@ def partition_of(aggregate: str, partitions: int) -> int:
 
 def rows_of(events: Sequence[Event], partitions: int) -> list[Document]:
     """Return the documents to insert; the last one of each lane wakes its relay, once for the whole transaction."""
-    rows = [
-        asdict(event) | {"_id": event.id, "partition": partition_of(event.aggregate, partitions)} for event in events
+    rows: list[Document] = [
+        {
+            "_id": event.id,
+            "partition": partition_of(event.aggregate, partitions),
+            **{name: getattr(event, name) for name in FIELDS},  # asdict copies deeply, at ten times the cost
+        }
+        for event in events
     ]
-    for row in rows:
-        del row["id"]
     for row in {(row["chain"], row["partition"]): row for row in rows}.values():
         row["wakes"] = True
     return rows
 
 
 def _event(row: Document) -> Event:
-    fields = {name: value for name, value in row.items() if name not in {"_id", "partition", "wakes"}}
-    return Event(id=row["_id"], **fields)
+    return Event(id=row["_id"], **{name: row[name] for name in FIELDS})
 
 
 async def set_up(database: Database) -> None:

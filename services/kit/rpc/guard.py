@@ -35,6 +35,9 @@ Context = ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the types only, not when it runs
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
+Explain = Callable[[Exception], Problem | None]
+"""What an exception of a library means to callers; None: it is a fault."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -69,10 +72,10 @@ class NotReadyError(Problem):
 class Guard:
     """Wraps methods. Knows how many calls are under way, and whether any are taken."""
 
-    def __init__(self, *, verifier: Verifier, max_under_way: int) -> None:
+    def __init__(self, *, verifier: Verifier, max_under_way: int, explain: Explain) -> None:
         self.open = False
         self.under_way = 0
-        self._verifier, self._max = verifier, max_under_way
+        self._verifier, self._max, self._explain = verifier, max_under_way, explain
 
     def wrap(self, path: str, rule: Rule, handler: Any) -> Handler:
         """Return `handler` behind the guard; `path` is like "huitou.points.v1.Points/GetAccounts"."""
@@ -83,7 +86,7 @@ class Guard:
             metadata = dict(context.invocation_metadata() or ())
             above = str(metadata.get("traceparent", ""))
             try:
-                with span(path, SpanKind.SERVER, parent_traceparent=above, attributes=attributes), _faults(path):
+                with span(path, SpanKind.SERVER, parent_traceparent=above, attributes=attributes), self._faults(path):
                     principal = self._admit(rule, metadata)
                     return await self._in_time(principal, answer, request, context)
             except Problem as problem:
@@ -122,21 +125,23 @@ class Guard:
         finally:
             self.under_way -= 1
 
-
-@contextmanager
-def _faults(path: str) -> Iterator[None]:
-    """Log what nobody foresaw with all there is, and tell the caller nothing but where that can be found."""
-    try:
-        yield
-    except Problem as problem:
-        if problem.kind is Kind.FAULT:
-            _log.exception("%s failed: %s", path, problem.code)
-        raise
-    except AbortError:
-        raise  # a servicer that ended the call by itself
-    except Exception as error:
-        _log.exception("%s failed", path)
-        raise FaultError(trace=trace_id()) from error
+    @contextmanager
+    def _faults(self, path: str) -> Iterator[None]:
+        """Log what nobody foresaw with all there is, and tell the caller nothing but where that can be found."""
+        try:
+            yield
+        except Problem as problem:
+            if problem.kind is Kind.FAULT:
+                _log.exception("%s failed: %s", path, problem.code)
+            raise
+        except AbortError:
+            raise  # a servicer that ended the call by itself
+        except Exception as error:
+            if (known := self._explain(error)) is not None:
+                _log.warning("%s: %s (%s)", path, known.code, type(error).__name__)
+                raise known from error
+            _log.exception("%s failed", path)
+            raise FaultError(trace=trace_id()) from error
 
 
 def _answer(handler: Any) -> Behaviour:

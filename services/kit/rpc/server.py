@@ -13,7 +13,7 @@ from services.kit.errors import Problem
 from services.kit.principal import Verifier
 from services.kit.rpc.access import NoRuleError, Rule, rules
 from services.kit.rpc.calls import caller, time_left_s
-from services.kit.rpc.guard import Guard, Handler
+from services.kit.rpc.guard import Explain, Guard, Handler
 from services.kit.rpc.health import Health
 
 __all__ = ["PortTakenError", "RpcServer", "Servicer", "caller", "time_left_s"]
@@ -63,9 +63,10 @@ class RpcServer:
         verifier: Verifier,
         servicers: Sequence[Servicer],
         max_under_way: int = MAX_UNDER_WAY,
+        explain: Explain = lambda _error: None,
     ) -> None:
         self._address = address
-        self._guard = Guard(verifier=verifier, max_under_way=max_under_way)
+        self._guard = Guard(verifier=verifier, max_under_way=max_under_way, explain=explain)
         self._names = [descriptor.full_name for _, _, descriptor in servicers]
         self._health = Health(self._names)
         self._handlers: dict[str, dict[str, Handler]] = {}

@@ -88,6 +88,16 @@ async def test_what_nobody_foresaw_shows_nothing_inner(method: str, caplog: pyte
     assert record.getMessage() == f"{toy.service.full_name}/{method} failed"
 
 
+async def test_what_a_librarys_exception_means_can_be_said() -> None:
+    def explain(error: Exception) -> Problem | None:
+        return GoneError(store="A") if isinstance(error, ConnectionError) else None
+
+    async with toy_running(raises(ConnectionError("10.0.0.7 refused")), explain=explain) as toy:
+        assert (await told(toy)).message == "The store A is closed."
+    async with toy_running(raises(ValueError("secret")), explain=explain) as toy:
+        assert (await told(toy)).code == "FAULT"
+
+
 async def test_an_answer_that_cannot_be_written_is_a_fault_too() -> None:
     async def say(_text: str) -> object:
         return object()
