@@ -15,7 +15,6 @@ from protos.common.v1 import dead_letters_pb2 as pb
 from services.kit.errors import Kind, Problem
 
 ALL_WELL, FAILED = 0, 1
-MOST_SHOWN = 1_000
 WIDTH_IN_A_PIPE = 200
 
 
@@ -43,7 +42,9 @@ def add_to(commands: Any) -> None:
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = _action(actions, "list", "the oldest first", _list)
-    listing.add_argument("--first", type=int, default=100, metavar="N", help="at most so many of each service; 100")
+    listing.add_argument(
+        "--first", type=int, default=100, metavar="N", help="at most so many of each service, up to 1,000; 100"
+    )
     showing = _action(actions, "show", "one, with its body", _show)
     showing.add_argument("id", metavar="ID")
     replaying = _action(actions, "replay", "put back into the queues that they came from", _replay)
@@ -62,7 +63,7 @@ def _action(
 
 
 async def _list(given: argparse.Namespace) -> int:
-    request = pb.ListDeadLettersRequest(first=min(given.first, MOST_SHOWN))
+    request = pb.ListDeadLettersRequest(first=given.first)
     answers = await ask("ListDeadLetters", request, services=_services(given))
     if given.json:
         _print_json([{"service": answer.service, **letter} for answer in answers for letter in _letters(answer)])
@@ -144,7 +145,7 @@ def _print_table(answers: Sequence[Answer]) -> None:
     _console().print(table, markup=False)
     for answer in answers:
         if (left := int(answer.said.get("total", 0)) - len(_letters(answer))) > 0:
-            sys.stdout.write(f"{answer.service} has {left:,} more; --first N shows more of them\n")
+            sys.stdout.write(f"{answer.service} has {left:,} more\n")
 
 
 def _print_letter(letter: dict[str, Any], body: object) -> None:

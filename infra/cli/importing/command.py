@@ -5,10 +5,11 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -21,6 +22,8 @@ from infra.cli.importing.run import Import, prepare
 from infra.cli.importing.staging import Staging
 from infra.cli.importing.states import StateFolder
 from services.kit.errors import Kind, Problem
+
+T = TypeVar("T")
 
 URL, KEY = "HUITOU_URL", "HUITOU_KEY"
 USUAL_URL = "http://127.0.0.1:8000/graphql"
@@ -90,7 +93,7 @@ def _run(given: argparse.Namespace) -> int:
             source=given.source,
             mapping=given.mapping,
             url=given.url,
-            key=given.key or os.environ.get(KEY, ""),
+            key=(given.key or os.environ.get(KEY, "")).strip(),
             members=given.members,
             report=given.report,
             state=given.state,
@@ -110,7 +113,7 @@ def run(options: Options, *, progress: Progress, transport: httpx.AsyncBaseTrans
     if not options.key:
         raise NoKeyError
     try:
-        return asyncio.run(_import(options, progress, transport))
+        return _import(Session(options, progress, transport))
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command goes on where it was.\n")
         return INTERRUPTED
@@ -125,25 +128,47 @@ def _rehearse(options: Options, progress: Progress) -> int:
         stage(path, mapping=mapping, files=files, progress=progress)
         with Staging(path) as staging:
             report = options.report or options.state / "rehearsal-rejected.csv"
-            return _tell(staging, mapping, Run(seconds=time.monotonic() - began, sent=0, dry=True), report)
+            return _tell(staging, mapping, Run(seconds=time.monotonic() - began, sent=0, sending_s=0, dry=True), report)
 
 
-async def _import(options: Options, progress: Progress, transport: httpx.AsyncBaseTransport | None) -> int:
+def _import(session: "Session") -> int:
+    options, progress = session.options, session.progress
     mapping = mappings.load(options.mapping)
     files = locate(options.source, mapping)
     began = time.monotonic()
-    patience = Patience(give_up_s=options.give_up_s, now=time.monotonic, sleep=real_sleep, note=progress.note)
-    async with connect(url=options.url, key=options.key, connections=options.lanes, transport=transport) as client:
-        platform = Platform(options.url, client=client, patience=patience)
-        target = await prepare(platform, mapping)
-        with StateFolder(options.state).open(mapping, files, chain=target.chain.id) as place:
-            if not place.path.exists():
-                stage(place.path, mapping=mapping, files=files, progress=progress)
-            with Staging(place.path) as staging:
+    target = asyncio.run(session.with_platform(lambda platform: prepare(platform, mapping)))
+    with StateFolder(options.state).open(mapping, files, chain=target.chain.id) as place:
+        if not place.path.exists():
+            # Outside of the event loop, where Ctrl-C would have to wait for its end.
+            stage(place.path, mapping=mapping, files=files, progress=progress)
+        with Staging(place.path) as staging:
+
+            async def send(platform: Platform) -> int:
                 work = Import(platform, staging, mapping=mapping, target=target, progress=progress)
-                sent = await work.send(members=options.members, batch=options.batch, lanes=options.lanes)
-                done = Run(seconds=time.monotonic() - began, sent=sent, dry=False)
-                return _tell(staging, mapping, done, options.report or place.report)
+                return await work.send(members=options.members, batch=options.batch, lanes=options.lanes)
+
+            read = time.monotonic()
+            sent = asyncio.run(session.with_platform(send))
+            now = time.monotonic()
+            place.report.unlink(missing_ok=True)  # an earlier run's
+            done = Run(seconds=now - began, sent=sent, sending_s=now - read, dry=False)
+            return _tell(staging, mapping, done, options.report or place.report)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What all of an import's talks with the platform have in common."""
+
+    options: Options
+    progress: Progress
+    transport: httpx.AsyncBaseTransport | None
+
+    async def with_platform(self, work: Callable[[Platform], Awaitable[T]]) -> T:
+        """Do `work` over connections that are kept until it is done."""
+        given = self.options
+        patience = Patience(give_up_s=given.give_up_s, now=time.monotonic, sleep=real_sleep, note=self.progress.note)
+        async with connect(url=given.url, key=given.key, connections=given.lanes, transport=self.transport) as client:
+            return await work(Platform(given.url, client=client, patience=patience))
 
 
 def _tell(staging: Staging, mapping: mappings.Mapping, done: Run, report: Path) -> int:

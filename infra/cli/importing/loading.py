@@ -21,6 +21,9 @@ ROWS_READ, ROWS_FILTERED, ROWS_REPEATED = "rows_read", "rows_filtered", "rows_re
 REPORT_EVERY = 1_000
 """Rows between two looks at how far a file has been read."""
 
+MANY_ROWS = 1_000_000
+"""From here on, to put them in order takes long enough to be told."""
+
 AT_ONCE = 1_000
 """Purchases written together: a third faster than one by one."""
 
@@ -56,6 +59,8 @@ def stage(path: Path, *, mapping: Mapping, files: dict[str, Path], progress: Pro
         if mapping.purchases:
             loader.read_purchases(mapping.purchases, files[mapping.purchases.source.name])
         loader.note_facts()
+        if loader.rows_read > MANY_ROWS:
+            progress.note("putting the purchases in order")
         db.execute("CREATE INDEX waiting_purchases ON purchases (at, row) WHERE state = 0")
         db.execute("CREATE INDEX waiting_members ON members (row) WHERE state = 0")
         db.execute("COMMIT")
@@ -69,6 +74,10 @@ class _Loader:
         self._db, self._progress = db, progress
         self._facts = dict.fromkeys((ROWS_READ, ROWS_FILTERED, ROWS_REPEATED), 0)
         self._purchases: list[tuple[object, ...]] = []
+
+    @property
+    def rows_read(self) -> int:
+        return self._facts[ROWS_READ]
 
     def read_members(self, fields: MemberFields, path: Path) -> None:
         for row in self._kept(fields, path):

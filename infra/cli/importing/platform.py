@@ -50,6 +50,13 @@ class KeyTooWeakError(Problem):
     code = "KEY_TOO_WEAK"
 
 
+class WrongUrlError(Problem):
+    """{url} is not where a platform can be: give the URL of its GraphQL API, like http://127.0.0.1:8000/graphql."""
+
+    kind = Kind.INVALID
+    code = "WRONG_URL"
+
+
 class RefusedError(Problem):
     """The platform refused the request: {message} ({code}, trace {trace}). Nothing of it was done."""
 
@@ -130,7 +137,15 @@ class _Trouble:
 def connect(
     *, url: str, key: str, connections: int, transport: httpx.AsyncBaseTransport | None = None
 ) -> httpx.AsyncClient:
-    """Return a client that sends the key and keeps up to so many connections, over HTTP unless told otherwise."""
+    """Return a client that sends the key and keeps up to so many connections, over HTTP unless told otherwise.
+
+    Raises `WrongUrlError`, `KeyRefusedError` for what no server need be asked about.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise WrongUrlError(url=url)
+    if not (key.startswith("htk_") and key.isascii() and key.isprintable()):
+        raise KeyRefusedError
     return httpx.AsyncClient(
         headers={"authorization": f"Bearer {key}"},
         timeout=httpx.Timeout(ANSWER_WITHIN_S, connect=5.0),

@@ -14,6 +14,9 @@ CONNECT_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 10.0
 """For one question to the broker; making a quorum queue takes some 20 ms when it is idle."""
 
+HEARTBEAT_S = 15
+"""Twice this after a machine has vanished without a word, the broker gives its place to another."""
+
 BROKER_ERRORS = (AMQPError, ChannelInvalidStateError, ConnectionError, OSError, TimeoutError)
 """What a call to the broker raises when it, or the way to it, is gone."""
 
@@ -34,7 +37,7 @@ async def connect(url: str, *, name: str) -> AbstractConnection:
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return await aio_pika.connect(url, client_properties={"connection_name": name})
+            return await aio_pika.connect(url, heartbeat=HEARTBEAT_S, client_properties={"connection_name": name})
     except BROKER_ERRORS as error:
         raise BrokerUnavailableError(why=type(error).__name__) from error
 

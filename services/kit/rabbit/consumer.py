@@ -85,6 +85,8 @@ class Consumer:
                 _log.error("%s: %s", self._service, error.message)
             except (BrokerUnavailableError, *BROKER_ERRORS) as error:
                 _log.warning("%s: %s: %s", self._service, type(error).__name__, error)
+            except Exception:  # noqa: BLE001 - a fault of our own: what it happened to comes again, to the delivery limit
+                _log.exception("%s: consuming broke off", self._service)
             if await self._stopped_within(pause_s * random.uniform(0.5, 1)):  # noqa: S311 - only spreads replicas
                 return
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -76,12 +76,14 @@ class Partition:
         await channel.basic_consume(self._queue, self._arrive, timeout=CALL_TIMEOUT_S)
 
     async def run(self) -> None:
-        """Work off batches until `stop`; raises what the broker raises when the channel is gone."""
+        """Work off batches until `stop`, or until the channel is gone."""
         try:
             while batch := await self._next_batch():
                 await self._work_off(batch)
         except StoppedError:
             pass
+        except BROKER_ERRORS as error:
+            _log.info("%s: %s; what is not acknowledged comes again", self._queue, type(error).__name__)
         finally:
             for task in self._later:
                 task.cancel()
@@ -112,7 +114,7 @@ class Partition:
                 break
             if (delivery := await self._arrived.get()) is not None:
                 batch.append(delivery)
-        return [] if self._stopped.is_set() else batch
+        return batch
 
     async def _work_off(self, batch: Sequence[Delivery]) -> None:
         try:
@@ -166,6 +168,8 @@ class Partition:
             await send_to_queue(self._channel, to_message(event), queue=self._queue)
         except DeliveryError as error:
             raise QueueFullError(queue=self._queue) from error
+        except BROKER_ERRORS as error:
+            raise StoppedError from error
         await self._outlast(partial(self._inbox.forget_parked, event))
 
     async def _give_back(self, delivery: Delivery, error: Exception) -> None:

@@ -3,12 +3,16 @@
 import asyncio
 from random import Random
 
+from aio_pika.exceptions import ChannelNotFoundEntity
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+from services.kit.rabbit.connection import connect
 from services.kit.rabbit.cursors import Cursor
+from services.kit.rabbit.parked import PARKED
 from services.kit.telemetry import set_up
-from tests.support.events import Effects, event, events
+from tests.support.events import CHAIN, Effects, event, events
+from tests.support.eventually import eventually
 from tests.support.stage import Stage
 
 
@@ -63,6 +67,7 @@ async def test_a_gap_inside_what_is_parked_still_waits(stage: Stage) -> None:
 
     await stage.applies([1, 2, 3, 4, 5])
     assert await stage.cursor() == Cursor(sequence=5, parked=0)
+    assert await stage.database.collection(PARKED).count_documents({"chain": CHAIN}) == 0
 
 
 async def test_many_parked_events_follow_in_several_transactions(stage: Stage) -> None:
@@ -80,6 +85,11 @@ async def test_streams_of_one_member_have_orders_of_their_own(stage: Stage) -> N
 
     await stage.applies([1])
     await stage.applies([1, 2], stream="members.member")
+
+    await stage.publish(event(1, stream="members.member"), event(1), event(2), event(3, stream="members.member"))
+
+    await stage.applies([1, 2])
+    await stage.applies([1, 2, 3], stream="members.member")
 
 
 async def test_order_is_kept_under_load_by_two_consumers(stage: Stage) -> None:
@@ -147,6 +157,36 @@ async def test_a_lost_connection_is_mended_and_no_effect_doubled(stage: Stage) -
         stage.cable.cut()
 
     await stage.applies(range(1, 301), within_s=30)
+
+
+async def test_an_idle_consumer_notices_that_its_connection_is_lost(stage: Stage) -> None:
+    await stage.consume()
+    stage.cable.cut()
+    await stage.publish(*events(3))
+
+    await stage.applies([1, 2, 3])
+
+
+async def test_a_consumer_makes_its_queues_again_when_they_are_gone(stage: Stage) -> None:
+    await stage.consume()
+    channel = await stage.publisher._open_channel()
+    for queue in stage.topology.queues("members"):
+        await channel.queue_delete(queue)
+
+    async def all_are_back() -> bool:
+        connection = await connect(stage.amqp_url, name="look")
+        async with connection:
+            look = await connection.channel()
+            try:
+                for queue in stage.topology.queues("members"):
+                    await look.declare_queue(queue, passive=True)
+            except ChannelNotFoundEntity:
+                return False
+        return True
+
+    await eventually(all_are_back)
+    await stage.publish(*events(3))
+    await stage.applies([1, 2, 3])
 
 
 async def test_a_crash_between_commit_and_acknowledgement_doubles_nothing(stage: Stage) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,9 @@ async def test_what_fails_again_after_a_replay_is_a_dead_letter_again(stage: Sta
     assert await stage.replay() == 1
     await stage.dies(("mem_1", 1))
     assert await stage.applied() == []
+    async with DeadLetterQueue(stage.amqp_url, stage.topology, service="members").look() as look:
+        deaths: Any = look.dead[0].message.headers["x-death"]
+    assert [death["count"] for death in deaths] == [1]  # its earlier life is not held against it
 
 
 async def test_a_replay_that_was_interrupted_can_be_repeated(stage: Stage) -> None:

@@ -5,12 +5,14 @@ from aio_pika import Message
 
 from services.kit.errors import Kind, Problem
 from services.kit.mongo.database import Database, Driver
+from services.kit.outbox.events import Event
 from services.kit.rabbit import partition
 from services.kit.rabbit.cursors import Cursor
+from services.kit.rabbit.inbox import Inbox
 from services.kit.rabbit.messages import PoisonError
 from services.kit.rabbit.sending import send_to_queue
 from tests.support.cable import cable_to
-from tests.support.events import event, events
+from tests.support.events import Effects, event, events
 from tests.support.eventually import eventually
 from tests.support.stage import Stage
 
@@ -144,21 +146,46 @@ async def test_a_message_that_is_no_event_is_a_dead_letter(stage: Stage) -> None
     )
 
 
+async def test_a_fault_of_the_consumers_own_does_not_end_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    note_failure = Inbox.note_failure
+    faults = [ArithmeticError("a bug")]
+
+    async def fail_once(inbox: Inbox, failed: Event, error: str) -> None:
+        if faults:
+            raise faults.pop()
+        await note_failure(inbox, failed, error)
+
+    monkeypatch.setattr(Inbox, "note_failure", fail_once)
+    stage.effects.fails["mem_1", 2] = PoisonError(why="nonsense")
+    await stage.publish(*events(3))
+    await stage.consume()
+
+    await stage.dies(("mem_1", 2))
+    await stage.parks(1)
+    assert (await stage.applied(), faults) == ([1], [])
+
+
 async def test_a_database_that_is_away_costs_no_event_a_try(
-    stage: Stage, mongo_url: str, driver: Driver, caplog: pytest.LogCaptureFixture
+    stage: Stage,
+    mongo_url: str,
+    driver: Driver,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(partition, "DATABASE_PAUSE_S", 0.1)
     async with cable_to(mongo_url.partition("?")[0] + "?directConnection=true") as cable:
         database = Database.connect(f"{cable.url}&serverSelectionTimeoutMS=50", name=stage.database.name, driver=driver)
-        await database.wait_until_up(5)
-        await stage.consume(database=database)
+        consumer = await stage.consume(database=database, handle=Effects(database).handle)
         cable.unplugged = True
         cable.cut()
         await stage.publish(*events(3))
-        await eventually(lambda: caplog.text.count("DatabaseDownError") > 0, within_s=20)
+        # More tries than the delivery limit allows.
+        await eventually(lambda: caplog.text.count("DatabaseDownError") > 6, within_s=20)
         assert await stage.applied() == []
         cable.unplugged = False
 
         await stage.applies([1, 2, 3], within_s=20)
         assert await stage.dead_letters() == []
-        await stage.stop()
+        assert "one by one" not in caplog.text
+        await consumer.stop()
         await database.close()

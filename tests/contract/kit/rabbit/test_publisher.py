@@ -41,7 +41,7 @@ async def receive(channel: AbstractChannel, topology: Topology, service: str) ->
 
     for name in topology.queues(service):
         queue = await channel.get_queue(name, ensure=False)
-        await queue.consume(arrive)
+        await queue.consume(arrive, consumer_tag=name)
     return arrived
 
 
@@ -61,6 +61,21 @@ async def test_every_subscriber_gets_every_event_in_order(
         got = [to_event(message.headers, message.body) for message in arrived]
         for number in range(4):
             assert [one for one in got if one.aggregate == f"mem_{number}"] == events(250, f"mem_{number}")
+
+
+async def test_aggregates_are_spread_over_the_partitions_each_in_one(
+    publisher: RabbitPublisher, topology: Topology, channel: AbstractChannel
+) -> None:
+    await publisher.publish([event(at, f"mem_{number}") for at in (1, 2) for number in range(40)])
+    arrived = await receive(channel, topology, "members")
+    await eventually(partial(has, arrived, 80))
+    where: dict[str, set[str | None]] = {}
+    for message in arrived:
+        where.setdefault(str(message.headers["aggregate"]), set()).add(message.consumer_tag)
+
+    assert len(where) == 40
+    assert {len(queues) for queues in where.values()} == {1}
+    assert {queue for queues in where.values() for queue in queues} == set(topology.queues("members"))
 
 
 async def test_an_event_is_a_persistent_cloud_event(
