@@ -1,6 +1,7 @@
 """The code generated from protos: written by `python -m infra.checks.protos write`, compared by `check`."""
 
 import filecmp
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,9 @@ def generate(target: Path) -> None:
     sources = sorted(str(path.relative_to(ROOT)) for path in PROTOS.rglob("*.proto"))
     outputs = [f"--{kind}_out={target}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", *outputs, *sources]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    # protoc looks for its plugins on the PATH; ours stand beside this very Python.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env={**os.environ, "PATH": path})
     for source in sources:
         if "\nservice " not in (ROOT / source).read_text():
             for stub in target.glob(source.replace(".proto", "_pb2_grpc.*")):
