@@ -38,7 +38,7 @@ test: setup ## every check and every test, as CI does it
 	@failed=; \
 	$(MAKE) --no-print-directory check || failed=1; \
 	if command -v node >/dev/null; then $(MAKE) --no-print-directory federation || failed=1; fi; \
-	$(PYTHON) -m pytest tests/unit tests/contract tests/e2e $(ARGS) || failed=1; \
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/e2e $(ARGS) || failed=1; \
 	test -z "$$failed"
 
 check: setup ## style, types, rooms, contracts and what is generated

@@ -111,7 +111,8 @@ class _Loader:
         reader = RowReader(
             path, fields.source, columns=fields.columns if fields.source.format == "csv" else frozenset()
         )
-        self._progress.start(f"reading {path.name}", total=path.stat().st_size if path.exists() else None, unit="B")
+        size = path.stat().st_size if path.exists() else 0
+        self._progress.start(f"reading {path.name}", total=size, unit="B")
         told = 0
         for count, row in enumerate(reader):
             self._facts[ROWS_READ] += 1
@@ -124,6 +125,7 @@ class _Loader:
             if count % REPORT_EVERY == 0:
                 self._progress.advance(reader.position - told)
                 told = reader.position
+        self._progress.advance(size - told)
         self._progress.finish()
 
     def _add_member(self, record: MemberRecord, fields: MemberFields, path: Path) -> None:

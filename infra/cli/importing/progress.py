@@ -20,8 +20,8 @@ Unit = Literal["", "B"]
 class Progress(Protocol):
     """One phase after the other."""
 
-    def start(self, title: str, *, total: int | None, unit: Unit = "") -> None:
-        """Begin a phase of `total` items, None when that is not known."""
+    def start(self, title: str, *, total: int, unit: Unit = "") -> None:
+        """Begin a phase of `total` items."""
 
     def advance(self, count: int) -> None:
         """Count what is done."""
@@ -39,10 +39,10 @@ class PlainProgress:
     def __init__(self, out: TextIO, *, now: Callable[[], float]) -> None:
         self._out, self._now = out, now
         self._title, self._unit = "", ""
-        self._total: int | None = None
+        self._total = 0
         self._done, self._began, self._told = 0, 0.0, 0.0
 
-    def start(self, title: str, *, total: int | None, unit: Unit = "") -> None:
+    def start(self, title: str, *, total: int, unit: Unit = "") -> None:
         """Begin a phase."""
         self._title, self._total, self._unit, self._done = title, total, unit, 0
         self._began = self._told = self._now()
@@ -60,8 +60,6 @@ class PlainProgress:
 
     def finish(self) -> None:
         """Tell the end."""
-        if self._total is not None and self._unit == "B":
-            self._done = max(self._done, self._total)
         self._tell()
 
     def _tell(self) -> None:
@@ -89,7 +87,7 @@ class BarProgress:
         self._bars: Bars | None = None
         self._task = TaskID(0)
 
-    def start(self, title: str, *, total: int | None, unit: Unit = "") -> None:
+    def start(self, title: str, *, total: int, unit: Unit = "") -> None:
         """Show a new bar."""
         self._bars = Bars(
             TextColumn("{task.description}"),
@@ -115,9 +113,6 @@ class BarProgress:
     def finish(self) -> None:
         """Leave the bar as it is now."""
         if self._bars:
-            total = self._bars.tasks[0].total
-            if total is not None and self._bars.tasks[0].completed > 0:
-                self._bars.update(self._task, refresh=True)
             self._bars.stop()
             self._bars = None
 
@@ -134,8 +129,7 @@ class _Counted(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Show how many of how many."""
-        total = "?" if task.total is None else _amount(int(task.total), self._unit)
-        return Text(f"{_amount(int(task.completed), self._unit)} of {total}")
+        return Text(f"{_amount(int(task.completed), self._unit)} of {_amount(int(task.total or 0), self._unit)}")
 
 
 class _Rate(ProgressColumn):

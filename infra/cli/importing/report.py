@@ -45,7 +45,7 @@ def summary(staging: Staging, run: Run, *, report: Path) -> str:
         lines.append(("points", f"{staging.points():,} granted for these purchases"))
         reached = ", ".join(f"{count:,} × {level}" for level, count in staging.tiers().items())
         lines.append(("tiers reached", reached or "none"))
-    sending = ""
+    sending = "" if run.dry else "; nothing was left to send"
     if run.sent:
         sending = f", {run.sending_s:.1f} s of it to send {run.sent:,} rows: {run.sent / run.sending_s:,.0f} a second"
     lines.append(("time", f"{run.seconds:.1f} s{sending}"))

@@ -1,132 +1,13 @@
 """The whole command against a platform on paper."""
 
-import csv
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
 
-import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from infra.cli.importing.command import ALL_IN, SOME_REJECTED, NoKeyError, Options, run
+from infra.cli.importing.command import ALL_IN, SOME_REJECTED, NoKeyError
 from infra.cli.importing.loading import TwoFilesError
-from infra.cli.importing.platform import UnreachableError
 from infra.cli.importing.run import CurrencyError, NoStoreError
-from infra.cli.importing.states import ImportUnderWayError, StateFolder
-from tests.support.paper_platform import PaperPlatform
-
-MAPPING = """
-time_zone = "Asia/Shanghai"
-[store]
-code = "web"
-[members]
-file = "members.csv"
-format = "csv"
-fields = { external_id = "card", phone = "phone", enrolled_at = "joined" }
-[purchases]
-file = "sales.jsonl"
-format = "jsonl"
-filter = { kind = "sale" }
-fields.member = "who.card"
-fields.receipt_number = { template = "r-{row}" }
-fields.occurred_at = { column = "hour", unit = "hours", since = 2019-01-01T00:00:00 }
-fields.item_code = { constant = "unknown" }
-fields.gross = "paid"
-"""
-
-GROUPED = """
-time_zone = "Asia/Shanghai"
-[purchases]
-file = "lines.csv"
-format = "csv"
-group_by = "order"
-fields = { store = "shop", member = "card", occurred_at = "at", item_code = "item", gross = "price" }
-"""
-
-
-class Quiet:
-    """A progress that says nothing."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def start(self, title: str, *, total: int | None, unit: str = "") -> None: ...
-
-    def advance(self, count: int) -> None: ...
-
-    def note(self, words: str) -> None:
-        self.notes.append(words)
-
-    def finish(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A folder with files, and a platform."""
-
-    folder: Path
-    platform: PaperPlatform
-
-    def write(self, files: Mapping[str, str]) -> None:
-        for name, content in files.items():
-            (self.folder / name).write_text(content)
-
-    def options(self) -> Options:
-        return Options(
-            source=self.folder,
-            mapping=self.folder / "mapping.toml",
-            url="http://127.0.0.1:1/graphql",
-            key="htk_x",
-            members=None,
-            report=self.folder / "rejected.csv",
-            state=self.folder / "state",
-            batch=3,
-            lanes=2,
-            give_up_s=0,
-            dry_run=False,
-        )
-
-    def run(self, **changes: object) -> int:
-        return run(replace(self.options(), **changes), progress=Quiet(), transport=self.platform.transport)  # type: ignore[arg-type]  # names are checked by replace
-
-    def rejected(self) -> list[list[str]]:
-        with (self.folder / "rejected.csv").open(newline="") as file:
-            return list(csv.reader(file))[1:]
-
-    def enrollment_keys(self) -> list[str]:
-        sent = [one["variables"]["input"]["members"] for one in self.platform.requests if "enroll" in one["query"]]
-        return [wish["key"] for wishes in sent for wish in wishes]
-
-    def forget(self) -> None:
-        for path in (self.folder / "state").iterdir():
-            path.unlink()
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, PaperPlatform())
-
-
-def sales(*rows: tuple[str, int, str], kind: str = "sale") -> str:
-    return "".join(
-        f'{{"kind": "{kind}", "who": {{"card": "{card}"}}, "hour": {hour}, "paid": {paid}}}\n'
-        for card, hour, paid in rows
-    )
-
-
-def simple(desk: Desk) -> None:
-    desk.write(
-        {
-            "mapping.toml": MAPPING,
-            "members.csv": "card,phone,joined\nA,,2018-01-01\nB,+861,\nC,,2018-06-01T12:00:00Z\n",
-            "sales.jsonl": sales(("A", 5, "499.995"), ("B", 1, "3"), kind="sale")
-            + sales(("A", 0, "1"), kind="refund")
-            + sales(("A", 6, "4.99"), ("A", 2, "0.01"), ("C", 0, "0.80")),
-        }
-    )
+from tests.support.import_desk import GROUPED, MAPPING, Desk, sales, simple
 
 
 def test_everything_goes_in_once_and_in_its_order(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,33 +46,6 @@ def test_members_are_enrolled_as_they_joined(desk: Desk) -> None:
     assert enrolled["C"]["channel"] == "IMPORT"
 
 
-@pytest.mark.parametrize("forget", [False, True])
-def test_a_second_run_books_nothing(desk: Desk, forget: bool, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: FBT001 - a parameter of the test
-    simple(desk)
-    desk.run()
-    before = (dict(desk.platform.booked), dict(desk.platform.members), len(desk.platform.requests))
-    capsys.readouterr()
-    if forget:
-        desk.forget()
-    assert desk.run() == ALL_IN
-    assert (desk.platform.booked, desk.platform.members) == before[:2]
-    said = capsys.readouterr().out
-    if forget:
-        assert (len(desk.enrollment_keys()), len(set(desk.enrollment_keys()))) == (6, 3)
-        assert "members        0 enrolled, 3 there already\npurchases      0 booked, 5 there already\n" in said
-    else:
-        assert len(desk.platform.requests) == before[2] + 1  # only the chain was asked for
-    assert "508 granted" in said
-
-
-def test_a_member_who_was_there_before_is_the_same_member(desk: Desk) -> None:
-    simple(desk)
-    desk.platform.enroll("A")
-    assert desk.run() == ALL_IN
-    assert sorted(desk.platform.members) == ["+861", "A", "B", "C"]
-    assert len([one for one in desk.platform.order if one["member"] == desk.platform.members["A"]]) == 3
-
-
 def test_somebody_elses_phone_is_a_refusal(desk: Desk) -> None:
     simple(desk)
     desk.platform.enroll("+861")
@@ -227,26 +81,6 @@ def test_rows_that_cannot_go_in_are_told_with_their_place(desk: Desk, capsys: py
     assert f"rejected       8 rows, each with its reason in {desk.folder / 'rejected.csv'}" in said
 
 
-def test_what_the_platform_refused_is_tried_again_by_the_next_run(desk: Desk) -> None:
-    simple(desk)
-    desk.write({"members.csv": "card,phone,joined\nA,,\n"})
-    assert desk.run() == SOME_REJECTED
-    assert len(desk.rejected()) == 2
-    desk.platform.enroll("B")
-    desk.platform.enroll("C")
-    assert desk.run() == ALL_IN
-    assert len(desk.platform.order) == 5
-
-
-def test_only_the_first_members(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    simple(desk)
-    assert desk.run(members=2) == ALL_IN
-    assert sorted(desk.platform.members) == ["+861", "A", "B"]
-    assert "members        2 enrolled, 1 skipped\npurchases      4 booked, 1 skipped\n" in capsys.readouterr().out
-    assert desk.run() == ALL_IN
-    assert len(desk.platform.order) == 5
-
-
 def test_a_dry_run_sends_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     simple(desk)
     assert desk.run(dry_run=True, key="") == ALL_IN
@@ -254,24 +88,6 @@ def test_a_dry_run_sends_nothing(desk: Desk, capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().out
     assert "members        3 would be enrolled\npurchases      5 would be booked\ntime" in said
     assert not (desk.folder / "state").exists()
-
-
-def test_a_changed_file_is_read_again(desk: Desk) -> None:
-    simple(desk)
-    desk.run()
-    path = desk.folder / "sales.jsonl"
-    path.write_text(path.read_text() + sales(("B", 9, "7")))
-    assert desk.run() == ALL_IN
-    assert len(desk.platform.order) == 6
-    assert desk.platform.points == 515
-
-
-def test_another_chain_starts_from_the_first_row(desk: Desk) -> None:
-    simple(desk)
-    desk.run()
-    other = Desk(desk.folder, PaperPlatform(chain="chn_2"))
-    assert other.run() == ALL_IN
-    assert len(other.platform.order) == 5
 
 
 GROUPS = {
@@ -339,59 +155,3 @@ def test_without_a_key_it_says_where_to_get_one(desk: Desk) -> None:
     simple(desk)
     with pytest.raises(NoKeyError, match="set HUITOU_KEY"):
         desk.run(key="")
-
-
-def test_the_same_import_runs_once_at_a_time(desk: Desk) -> None:
-    from infra.cli.importing.mapping import load  # noqa: PLC0415 - only here
-
-    simple(desk)
-    mapping = load(desk.folder / "mapping.toml")
-    files = {name: desk.folder / name for name in mapping.files}
-    with (
-        StateFolder(desk.folder / "state").open(mapping, files, chain="chn_1"),
-        pytest.raises(ImportUnderWayError),
-    ):
-        desk.run()
-    assert desk.run() == ALL_IN
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    rows=st.lists(st.tuples(st.sampled_from("ABCDE"), st.integers(0, 3), st.integers(0, 90_000)), max_size=40),
-    breaks=st.sets(st.tuples(st.integers(1, 40), st.sampled_from(["before", "after"])), max_size=6),
-    lanes=st.integers(1, 3),
-    forget=st.booleans(),
-)
-def test_a_run_that_broke_off_anywhere_is_completed_exactly_once(
-    tmp_path_factory: pytest.TempPathFactory,
-    rows: list[tuple[str, int, int]],
-    breaks: set[tuple[int, str]],
-    lanes: int,
-    forget: bool,  # noqa: FBT001 - hypothesis gives it
-) -> None:
-    def fault(number: int, when: str) -> Exception | None:
-        return httpx.ConnectError("cut") if (number, when) in breaks else None
-
-    desk = Desk(tmp_path_factory.mktemp("desk"), PaperPlatform(fault=fault))
-    desk.write(
-        {
-            "mapping.toml": MAPPING,
-            "members.csv": "card,phone,joined\nA,,\nB,,\nC,,\nD,,\nE,,\n",
-            "sales.jsonl": sales(*((card, hour, f"{paid / 100:.2f}") for card, hour, paid in rows)),
-        }
-    )
-    for _ in range(len(breaks) + 1):
-        try:
-            assert desk.run(lanes=lanes) == ALL_IN
-            break
-        except UnreachableError:
-            if forget:
-                desk.forget()
-    else:
-        pytest.fail("it did not come to an end")
-    numbered = sorted(enumerate(rows, start=1), key=lambda pair: pair[1][1])  # stable: equal hours in file order
-    for card in "ABCDE":
-        wanted = [(f"r-{row}", paid) for row, (who, _, paid) in numbered if who == card]
-        found = [one for one in desk.platform.order if one["member"] == desk.platform.members[card]]
-        assert [(one["receiptNumber"], one["lines"][0]["grossMinor"]) for one in found] == wanted
-    assert len(desk.platform.members) == 5

@@ -38,6 +38,7 @@ def test_a_file_is_told_in_bytes() -> None:
     progress.start("reading sales.csv", total=3_000_000, unit="B")
     clock.seconds = 600
     progress.advance(1_000_000)
+    progress.advance(2_000_000)
     progress.finish()
     assert out.getvalue().splitlines() == [
         "reading sales.csv: 1.0 MB of 3.0 MB (33 %), 1.7 kB/s, 20 min 0 s left",
