@@ -32,7 +32,7 @@ class Lanes(Generic[T]):
                 for queue in queues:
                     group.create_task(_lane(queue, send))
                 await self._distribute(pages, queues)
-        except* Exception as errors:  # noqa: BLE001 - all of them, to raise one as if there were no group
+        except ExceptionGroup as errors:  # not `except*`: until Python 3.11.4 that wraps what it raises in a new group
             raise _first(errors) from None
 
     async def _distribute(self, pages: Iterable[Sequence[T]], queues: Sequence[asyncio.Queue[list[T] | None]]) -> None:
@@ -60,6 +60,6 @@ async def _lane(queue: "asyncio.Queue[list[T] | None]", send: Callable[[Sequence
         await send(batch)
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(errors: ExceptionGroup[Exception]) -> Exception:
     first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return _first(first) if isinstance(first, ExceptionGroup) else first
