@@ -28,6 +28,11 @@ class BrokerUnavailableError(Problem):
     code = "BROKER_UNAVAILABLE"
 
 
+class _Connection(aio_pika.Connection):
+    def __del__(self) -> None:
+        """Leave it: the library's would begin to close what never was connected, when no loop may run any more."""
+
+
 async def connect(url: str, *, name: str) -> AbstractConnection:
     """Return a new connection that shows as `name` at the broker, or raise `BrokerUnavailableError`.
 
@@ -37,7 +42,12 @@ async def connect(url: str, *, name: str) -> AbstractConnection:
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return await aio_pika.connect(url, heartbeat=HEARTBEAT_S, client_properties={"connection_name": name})
+            return await aio_pika.connect(
+                url,
+                heartbeat=HEARTBEAT_S,
+                client_properties={"connection_name": name},
+                connection_class=_Connection,
+            )
     except BROKER_ERRORS as error:
         raise BrokerUnavailableError(why=type(error).__name__) from error
 
