@@ -1,9 +1,10 @@
 """Who gets in, over a real connection."""
 
+import asyncio
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import grpc
@@ -100,7 +101,9 @@ async def test_no_method_answers_without_a_token(method: str) -> None:
         asks = StringValue(value="x")
         many = method in {"Join", "Echo"}
 
-        async def each() -> object:
+        async def each() -> AsyncIterator[StringValue]:
+            # Says nothing yet: the refusal does not wait for it, and a message on its way could meet a closed call.
+            await asyncio.Event().wait()
             yield asks
 
         call = getattr(toy.bare_stub, method)(each() if many else asks)
