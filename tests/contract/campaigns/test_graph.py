@@ -6,8 +6,8 @@ from protos.campaigns.v1 import campaigns_pb2 as pb
 from services.campaigns.graph import subgraph
 from services.kit.graph import Channels, GraphContext
 from services.kit.principal import Principal
-from services.kit.rpc import RpcChannel
 from tests.contract.campaigns.conftest import ADA, STAFF, TILL, Campaigns, tier_changed
+from tests.support.watched import Watched
 
 SCHEMA = subgraph.schema()
 
@@ -31,20 +31,6 @@ mutation ($input: SaveTierOfferInput!) {
   saveTierOffer(input: $input) { offer { level title valueMinor validDays } userErrors { code field } }
 }
 """
-
-
-class Watched:
-    """The channel, and what went over it."""
-
-    def __init__(self, channel: RpcChannel) -> None:
-        self._channel, self.asked = channel, list[Any]()
-
-    def stub(self, stub_class: Any) -> Any:
-        return self._channel.stub(stub_class)
-
-    async def call(self, method: Any, request: Any, **options: Any) -> Any:
-        self.asked.append(request)
-        return await self._channel.call(method, request, **options)
 
 
 async def ask(

@@ -5,8 +5,8 @@ from typing import Any
 from services.feedback.graph import subgraph
 from services.kit.graph import Channels, GraphContext
 from services.kit.principal import Principal
-from services.kit.rpc import RpcChannel
 from tests.contract.feedback.conftest import ADA, STAFF, Feedback, bought
+from tests.support.watched import Watched
 
 SCHEMA = subgraph.schema()
 
@@ -26,20 +26,6 @@ mutation ($input: AnswerSurveyInput!) {
   answerSurvey(input: $input) { answerId case { score storeId } repeatedCall userErrors { code field } }
 }
 """
-
-
-class Watched:
-    """The channel, and what went over it."""
-
-    def __init__(self, channel: RpcChannel) -> None:
-        self._channel, self.asked = channel, list[Any]()
-
-    def stub(self, stub_class: Any) -> Any:
-        return self._channel.stub(stub_class)
-
-    async def call(self, method: Any, request: Any, **options: Any) -> Any:
-        self.asked.append(request)
-        return await self._channel.call(method, request, **options)
 
 
 async def ask(
