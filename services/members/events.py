@@ -24,6 +24,7 @@ def member_enrolled(command: Enroll, cursor: EventCursor) -> Event:
         enrolled_at=to_timestamp(member.enrolled_at),
         channel=member.channel.value,
         store_id=member.store,
+        provisional=member.provisional,
     )
     return _event(
         body, MEMBER_STREAM, member.id, cursor, chain=command.chain, now=command.at, traceparent=command.traceparent

@@ -49,12 +49,13 @@ def servicers(
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, outbox)), name="enrollments")
     chains, members = MongoChains(database), MongoMembers(database)
-    desk = KeyDesk(chains=chains, stores=MongoStores(database, outbox), members=members, keys=MongoApiKeys(database))
+    stores = MongoStores(database, outbox)
+    desk = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     for_chains = ChainsServicer(
         chains=chains, menu=MongoMenu(database), keys=desk, clock=clock, make_id=make_id, random_bytes=token_bytes
     )
     for_members = MembersServicer(
-        desk=Desk(chains=chains, batches=enrollments, make_id=make_id), members=members, clock=clock
+        desk=Desk(chains=chains, batches=enrollments, make_id=make_id), members=members, stores=stores, clock=clock
     )
     return enrollments, [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),

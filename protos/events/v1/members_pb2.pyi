@@ -29,11 +29,14 @@ class MemberEnrolled(_message.Message):
     ENROLLED_AT_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     channel: _builtins.str
-    """How the member came: "app", "pos", "import" …."""
+    """How the member came: "app", "pos", "import", "payment" …."""
     store_id: _builtins.str
     """Where; empty when not in a store."""
+    provisional: _builtins.bool
+    """Became a member by paying, and has proved nothing yet."""
     @_builtins.property
     def enrolled_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -43,10 +46,11 @@ class MemberEnrolled(_message.Message):
         enrolled_at: _timestamp_pb2.Timestamp | None = ...,
         channel: _builtins.str = ...,
         store_id: _builtins.str = ...,
+        provisional: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["enrolled_at", b"enrolled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "member_id", b"member_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "member_id", b"member_id", "provisional", b"provisional", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

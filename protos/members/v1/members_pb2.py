@@ -28,7 +28,7 @@ from protos.common.v1 import money_pb2 as protos_dot_common_dot_v1_dot_money__pb
 from protos.common.v1 import problem_pb2 as protos_dot_common_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/members/v1/members.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\x1a\x1cprotos/common/v1/money.proto\x1a\x1eprotos/common/v1/problem.proto\"H\n\x08Identity\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.huitou.members.v1.IdentityKind\x12\r\n\x05value\x18\x02 \x01(\t\"H\n\x07Profile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\nidentities\x18\x02 \x03(\x0b\x32\x1b.huitou.members.v1.Identity\"\xdc\x01\n\x06Member\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x07profile\x18\x02 \x01(\x0b\x32\x1a.huitou.members.v1.Profile\x12/\n\x0b\x65nrolled_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1a.huitou.members.v1.Channel\x12\x10\n\x08store_id\x18\x05 \x01(\t\x12)\n\x06visits\x18\x06 \x01(\x0b\x32\x19.huitou.members.v1.Visits\"\xc7\x01\n\x06Visits\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12(\n\x04last\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\rlast_gap_days\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eusual_gap_days\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12&\n\x05spend\x18\x05 \x03(\x0b\x32\x17.huitou.common.v1.MoneyB\x10\n\x0e_last_gap_daysB\x11\n\x0f_usual_gap_days\"\xa8\x01\n\tNewMember\x12+\n\x07profile\x18\x01 \x01(\x0b\x32\x1a.huitou.members.v1.Profile\x12/\n\x0b\x65nrolled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1a.huitou.members.v1.Channel\x12\x10\n\x08store_id\x18\x04 \x01(\t\"P\n\x13\x45nrollMemberRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12,\n\x06member\x18\x02 \x01(\x0b\x32\x1c.huitou.members.v1.NewMember\"X\n\x14\x45nrollMemberResponse\x12)\n\x06member\x18\x01 \x01(\x0b\x32\x19.huitou.members.v1.Member\x12\x15\n\rrepeated_call\x18\x02 \x01(\x08\"S\n\x14\x45nrollMembersRequest\x12;\n\x0b\x65nrollments\x18\x01 \x03(\x0b\x32&.huitou.members.v1.EnrollMemberRequest\"I\n\x15\x45nrollMembersResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.huitou.members.v1.EnrollResult\"\x83\x01\n\x0c\x45nrollResult\x12;\n\x08\x65nrolled\x18\x01 \x01(\x0b\x32\'.huitou.members.v1.EnrollMemberResponseH\x00\x12,\n\x07problem\x18\x02 \x01(\x0b\x32\x19.huitou.common.v1.ProblemH\x00\x42\x08\n\x06result\" \n\x11GetMembersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"@\n\x12GetMembersResponse\x12*\n\x07members\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Member\"K\n\x18ResolveIdentitiesRequest\x12/\n\nidentities\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.Identity\"/\n\x19ResolveIdentitiesResponse\x12\x12\n\nmember_ids\x18\x01 \x03(\t*{\n\x0cIdentityKind\x12\x1d\n\x19IDENTITY_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13IDENTITY_KIND_PHONE\x10\x01\x12\x17\n\x13IDENTITY_KIND_EMAIL\x10\x02\x12\x1a\n\x16IDENTITY_KIND_EXTERNAL\x10\x03*\xbb\x01\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HANNEL_APP\x10\x01\x12\x0f\n\x0b\x43HANNEL_WEB\x10\x02\x12\x12\n\x0e\x43HANNEL_WECHAT\x10\x03\x12\x0f\n\x0b\x43HANNEL_POS\x10\x04\x12\x14\n\x10\x43HANNEL_TABLE_QR\x10\x05\x12\x13\n\x0f\x43HANNEL_PARTNER\x10\x06\x12\x11\n\rCHANNEL_STAFF\x10\x07\x12\x12\n\x0e\x43HANNEL_IMPORT\x10\x08\x32\x85\x04\n\x07Members\x12z\n\x0c\x45nrollMember\x12&.huitou.members.v1.EnrollMemberRequest\x1a\'.huitou.members.v1.EnrollMemberResponse\"\x19\xca\xf3\x18\x15\n\x04\x02\x03\x04\x05\x12\rmembers:write\x12}\n\rEnrollMembers\x12\'.huitou.members.v1.EnrollMembersRequest\x1a(.huitou.members.v1.EnrollMembersResponse\"\x19\xca\xf3\x18\x15\n\x04\x02\x03\x04\x05\x12\rmembers:write\x12t\n\nGetMembers\x12$.huitou.members.v1.GetMembersRequest\x1a%.huitou.members.v1.GetMembersResponse\"\x19\xca\xf3\x18\x15\n\x05\x01\x02\x03\x04\x05\x12\x0cmembers:read\x12\x88\x01\n\x11ResolveIdentities\x12+.huitou.members.v1.ResolveIdentitiesRequest\x1a,.huitou.members.v1.ResolveIdentitiesResponse\"\x18\xca\xf3\x18\x14\n\x04\x02\x03\x04\x05\x12\x0cmembers:readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/members/v1/members.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\x1a\x1cprotos/common/v1/money.proto\x1a\x1eprotos/common/v1/problem.proto\"H\n\x08Identity\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.huitou.members.v1.IdentityKind\x12\r\n\x05value\x18\x02 \x01(\t\"H\n\x07Profile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\nidentities\x18\x02 \x03(\x0b\x32\x1b.huitou.members.v1.Identity\"\xf1\x01\n\x06Member\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x07profile\x18\x02 \x01(\x0b\x32\x1a.huitou.members.v1.Profile\x12/\n\x0b\x65nrolled_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1a.huitou.members.v1.Channel\x12\x10\n\x08store_id\x18\x05 \x01(\t\x12)\n\x06visits\x18\x06 \x01(\x0b\x32\x19.huitou.members.v1.Visits\x12\x13\n\x0bprovisional\x18\x07 \x01(\x08\"\xc7\x01\n\x06Visits\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12(\n\x04last\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\rlast_gap_days\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eusual_gap_days\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12&\n\x05spend\x18\x05 \x03(\x0b\x32\x17.huitou.common.v1.MoneyB\x10\n\x0e_last_gap_daysB\x11\n\x0f_usual_gap_days\"\xa8\x01\n\tNewMember\x12+\n\x07profile\x18\x01 \x01(\x0b\x32\x1a.huitou.members.v1.Profile\x12/\n\x0b\x65nrolled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1a.huitou.members.v1.Channel\x12\x10\n\x08store_id\x18\x04 \x01(\t\"P\n\x13\x45nrollMemberRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12,\n\x06member\x18\x02 \x01(\x0b\x32\x1c.huitou.members.v1.NewMember\"X\n\x14\x45nrollMemberResponse\x12)\n\x06member\x18\x01 \x01(\x0b\x32\x19.huitou.members.v1.Member\x12\x15\n\rrepeated_call\x18\x02 \x01(\x08\"S\n\x14\x45nrollMembersRequest\x12;\n\x0b\x65nrollments\x18\x01 \x03(\x0b\x32&.huitou.members.v1.EnrollMemberRequest\"I\n\x15\x45nrollMembersResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.huitou.members.v1.EnrollResult\"\x83\x01\n\x0c\x45nrollResult\x12;\n\x08\x65nrolled\x18\x01 \x01(\x0b\x32\'.huitou.members.v1.EnrollMemberResponseH\x00\x12,\n\x07problem\x18\x02 \x01(\x0b\x32\x19.huitou.common.v1.ProblemH\x00\x42\x08\n\x06result\" \n\x11GetMembersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"@\n\x12GetMembersResponse\x12*\n\x07members\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Member\"K\n\x18ResolveIdentitiesRequest\x12/\n\nidentities\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.Identity\"/\n\x19ResolveIdentitiesResponse\x12\x12\n\nmember_ids\x18\x01 \x03(\t\"j\n\x05Payer\x12\x0c\n\x04hash\x18\x01 \x01(\t\x12\x14\n\x0cpayment_kind\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12+\n\x07paid_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x13\x45nrollPayersRequest\x12(\n\x06payers\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Payer\"H\n\x14\x45nrollPayersResponse\x12\x30\n\x06payers\x18\x01 \x03(\x0b\x32 .huitou.members.v1.EnrolledPayer\"4\n\rEnrolledPayer\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x10\n\x08\x65nrolled\x18\x02 \x01(\x08*\x94\x01\n\x0cIdentityKind\x12\x1d\n\x19IDENTITY_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13IDENTITY_KIND_PHONE\x10\x01\x12\x17\n\x13IDENTITY_KIND_EMAIL\x10\x02\x12\x1a\n\x16IDENTITY_KIND_EXTERNAL\x10\x03\x12\x17\n\x13IDENTITY_KIND_PAYER\x10\x04*\xd0\x01\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HANNEL_APP\x10\x01\x12\x0f\n\x0b\x43HANNEL_WEB\x10\x02\x12\x12\n\x0e\x43HANNEL_WECHAT\x10\x03\x12\x0f\n\x0b\x43HANNEL_POS\x10\x04\x12\x14\n\x10\x43HANNEL_TABLE_QR\x10\x05\x12\x13\n\x0f\x43HANNEL_PARTNER\x10\x06\x12\x11\n\rCHANNEL_STAFF\x10\x07\x12\x12\n\x0e\x43HANNEL_IMPORT\x10\x08\x12\x13\n\x0f\x43HANNEL_PAYMENT\x10\t2\xef\x04\n\x07Members\x12z\n\x0c\x45nrollMember\x12&.huitou.members.v1.EnrollMemberRequest\x1a\'.huitou.members.v1.EnrollMemberResponse\"\x19\xca\xf3\x18\x15\n\x04\x02\x03\x04\x05\x12\rmembers:write\x12}\n\rEnrollMembers\x12\'.huitou.members.v1.EnrollMembersRequest\x1a(.huitou.members.v1.EnrollMembersResponse\"\x19\xca\xf3\x18\x15\n\x04\x02\x03\x04\x05\x12\rmembers:write\x12t\n\nGetMembers\x12$.huitou.members.v1.GetMembersRequest\x1a%.huitou.members.v1.GetMembersResponse\"\x19\xca\xf3\x18\x15\n\x05\x01\x02\x03\x04\x05\x12\x0cmembers:read\x12\x88\x01\n\x11ResolveIdentities\x12+.huitou.members.v1.ResolveIdentitiesRequest\x1a,.huitou.members.v1.ResolveIdentitiesResponse\"\x18\xca\xf3\x18\x14\n\x04\x02\x03\x04\x05\x12\x0cmembers:read\x12h\n\x0c\x45nrollPayers\x12&.huitou.members.v1.EnrollPayersRequest\x1a\'.huitou.members.v1.EnrollPayersResponse\"\x07\xca\xf3\x18\x03\n\x01\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,38 +43,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEMBERS'].methods_by_name['GetMembers']._serialized_options = b'\312\363\030\025\n\005\001\002\003\004\005\022\014members:read'
   _globals['_MEMBERS'].methods_by_name['ResolveIdentities']._loaded_options = None
   _globals['_MEMBERS'].methods_by_name['ResolveIdentities']._serialized_options = b'\312\363\030\024\n\004\002\003\004\005\022\014members:read'
-  _globals['_IDENTITYKIND']._serialized_start=1616
-  _globals['_IDENTITYKIND']._serialized_end=1739
-  _globals['_CHANNEL']._serialized_start=1742
-  _globals['_CHANNEL']._serialized_end=1929
+  _globals['_MEMBERS'].methods_by_name['EnrollPayers']._loaded_options = None
+  _globals['_MEMBERS'].methods_by_name['EnrollPayers']._serialized_options = b'\312\363\030\003\n\001\005'
+  _globals['_IDENTITYKIND']._serialized_start=1939
+  _globals['_IDENTITYKIND']._serialized_end=2087
+  _globals['_CHANNEL']._serialized_start=2090
+  _globals['_CHANNEL']._serialized_end=2298
   _globals['_IDENTITY']._serialized_start=180
   _globals['_IDENTITY']._serialized_end=252
   _globals['_PROFILE']._serialized_start=254
   _globals['_PROFILE']._serialized_end=326
   _globals['_MEMBER']._serialized_start=329
-  _globals['_MEMBER']._serialized_end=549
-  _globals['_VISITS']._serialized_start=552
-  _globals['_VISITS']._serialized_end=751
-  _globals['_NEWMEMBER']._serialized_start=754
-  _globals['_NEWMEMBER']._serialized_end=922
-  _globals['_ENROLLMEMBERREQUEST']._serialized_start=924
-  _globals['_ENROLLMEMBERREQUEST']._serialized_end=1004
-  _globals['_ENROLLMEMBERRESPONSE']._serialized_start=1006
-  _globals['_ENROLLMEMBERRESPONSE']._serialized_end=1094
-  _globals['_ENROLLMEMBERSREQUEST']._serialized_start=1096
-  _globals['_ENROLLMEMBERSREQUEST']._serialized_end=1179
-  _globals['_ENROLLMEMBERSRESPONSE']._serialized_start=1181
-  _globals['_ENROLLMEMBERSRESPONSE']._serialized_end=1254
-  _globals['_ENROLLRESULT']._serialized_start=1257
-  _globals['_ENROLLRESULT']._serialized_end=1388
-  _globals['_GETMEMBERSREQUEST']._serialized_start=1390
-  _globals['_GETMEMBERSREQUEST']._serialized_end=1422
-  _globals['_GETMEMBERSRESPONSE']._serialized_start=1424
-  _globals['_GETMEMBERSRESPONSE']._serialized_end=1488
-  _globals['_RESOLVEIDENTITIESREQUEST']._serialized_start=1490
-  _globals['_RESOLVEIDENTITIESREQUEST']._serialized_end=1565
-  _globals['_RESOLVEIDENTITIESRESPONSE']._serialized_start=1567
-  _globals['_RESOLVEIDENTITIESRESPONSE']._serialized_end=1614
-  _globals['_MEMBERS']._serialized_start=1932
-  _globals['_MEMBERS']._serialized_end=2449
+  _globals['_MEMBER']._serialized_end=570
+  _globals['_VISITS']._serialized_start=573
+  _globals['_VISITS']._serialized_end=772
+  _globals['_NEWMEMBER']._serialized_start=775
+  _globals['_NEWMEMBER']._serialized_end=943
+  _globals['_ENROLLMEMBERREQUEST']._serialized_start=945
+  _globals['_ENROLLMEMBERREQUEST']._serialized_end=1025
+  _globals['_ENROLLMEMBERRESPONSE']._serialized_start=1027
+  _globals['_ENROLLMEMBERRESPONSE']._serialized_end=1115
+  _globals['_ENROLLMEMBERSREQUEST']._serialized_start=1117
+  _globals['_ENROLLMEMBERSREQUEST']._serialized_end=1200
+  _globals['_ENROLLMEMBERSRESPONSE']._serialized_start=1202
+  _globals['_ENROLLMEMBERSRESPONSE']._serialized_end=1275
+  _globals['_ENROLLRESULT']._serialized_start=1278
+  _globals['_ENROLLRESULT']._serialized_end=1409
+  _globals['_GETMEMBERSREQUEST']._serialized_start=1411
+  _globals['_GETMEMBERSREQUEST']._serialized_end=1443
+  _globals['_GETMEMBERSRESPONSE']._serialized_start=1445
+  _globals['_GETMEMBERSRESPONSE']._serialized_end=1509
+  _globals['_RESOLVEIDENTITIESREQUEST']._serialized_start=1511
+  _globals['_RESOLVEIDENTITIESREQUEST']._serialized_end=1586
+  _globals['_RESOLVEIDENTITIESRESPONSE']._serialized_start=1588
+  _globals['_RESOLVEIDENTITIESRESPONSE']._serialized_end=1635
+  _globals['_PAYER']._serialized_start=1637
+  _globals['_PAYER']._serialized_end=1743
+  _globals['_ENROLLPAYERSREQUEST']._serialized_start=1745
+  _globals['_ENROLLPAYERSREQUEST']._serialized_end=1808
+  _globals['_ENROLLPAYERSRESPONSE']._serialized_start=1810
+  _globals['_ENROLLPAYERSRESPONSE']._serialized_end=1882
+  _globals['_ENROLLEDPAYER']._serialized_start=1884
+  _globals['_ENROLLEDPAYER']._serialized_end=1936
+  _globals['_MEMBERS']._serialized_start=2301
+  _globals['_MEMBERS']._serialized_end=2924
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,8 @@ class _IdentityKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Identity
     IDENTITY_KIND_EMAIL: _IdentityKind.ValueType  # 2
     IDENTITY_KIND_EXTERNAL: _IdentityKind.ValueType  # 3
     """The chain's own id of the member."""
+    IDENTITY_KIND_PAYER: _IdentityKind.ValueType  # 4
+    """Keyed hash of a payment account: 64 lower-case hex characters. Given by EnrollPayers only, and shown to nobody."""
 
 class IdentityKind(_IdentityKind, metaclass=_IdentityKindEnumTypeWrapper):
     """By what a member is known."""
@@ -44,6 +46,8 @@ IDENTITY_KIND_PHONE: IdentityKind.ValueType  # 1
 IDENTITY_KIND_EMAIL: IdentityKind.ValueType  # 2
 IDENTITY_KIND_EXTERNAL: IdentityKind.ValueType  # 3
 """The chain's own id of the member."""
+IDENTITY_KIND_PAYER: IdentityKind.ValueType  # 4
+"""Keyed hash of a payment account: 64 lower-case hex characters. Given by EnrollPayers only, and shown to nobody."""
 Global___IdentityKind: _TypeAlias = IdentityKind  # noqa: Y015
 
 class _Channel:
@@ -61,6 +65,8 @@ class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.Value
     CHANNEL_PARTNER: _Channel.ValueType  # 6
     CHANNEL_STAFF: _Channel.ValueType  # 7
     CHANNEL_IMPORT: _Channel.ValueType  # 8
+    CHANNEL_PAYMENT: _Channel.ValueType  # 9
+    """By paying, see EnrollPayers."""
 
 class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
     """How a member came."""
@@ -74,6 +80,8 @@ CHANNEL_TABLE_QR: Channel.ValueType  # 5
 CHANNEL_PARTNER: Channel.ValueType  # 6
 CHANNEL_STAFF: Channel.ValueType  # 7
 CHANNEL_IMPORT: Channel.ValueType  # 8
+CHANNEL_PAYMENT: Channel.ValueType  # 9
+"""By paying, see EnrollPayers."""
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
 
 @_typing.final
@@ -107,7 +115,9 @@ class Profile(_message.Message):
     name: _builtins.str
     """As the member wants to be called; may be empty."""
     @_builtins.property
-    def identities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Identity]: ...
+    def identities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Identity]:
+        """Without payers."""
+
     def __init__(
         self,
         *,
@@ -132,10 +142,13 @@ class Member(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
     VISITS_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     channel: Global___Channel.ValueType
     store_id: _builtins.str
     """Where the member was enrolled; may be empty."""
+    provisional: _builtins.bool
+    """Became a member by paying, and has proved nothing yet."""
     @_builtins.property
     def profile(self) -> Global___Profile: ...
     @_builtins.property
@@ -151,10 +164,11 @@ class Member(_message.Message):
         channel: Global___Channel.ValueType = ...,
         store_id: _builtins.str = ...,
         visits: Global___Visits | None = ...,
+        provisional: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["enrolled_at", b"enrolled_at", "profile", b"profile", "visits", b"visits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "id", b"id", "profile", b"profile", "store_id", b"store_id", "visits", b"visits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "id", b"id", "profile", b"profile", "provisional", b"provisional", "store_id", b"store_id", "visits", b"visits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -435,3 +449,102 @@ class ResolveIdentitiesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveIdentitiesResponse: _TypeAlias = ResolveIdentitiesResponse  # noqa: Y015
+
+@_typing.final
+class Payer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HASH_FIELD_NUMBER: _builtins.int
+    PAYMENT_KIND_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    PAID_AT_FIELD_NUMBER: _builtins.int
+    hash: _builtins.str
+    """Keyed hash of the payment account: HMAC-SHA256 as 64 lower-case hex characters. Nobody here knows the account."""
+    payment_kind: _builtins.str
+    """What was paid with: "wechat", "alipay", "card" …; 1 to 32 characters."""
+    store_id: _builtins.str
+    """Where the payer first paid; may be empty."""
+    @_builtins.property
+    def paid_at(self) -> _timestamp_pb2.Timestamp:
+        """When; unset, or ahead of the platform's clock: now."""
+
+    def __init__(
+        self,
+        *,
+        hash: _builtins.str = ...,
+        payment_kind: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        paid_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["paid_at", b"paid_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash", b"hash", "paid_at", b"paid_at", "payment_kind", b"payment_kind", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Payer: _TypeAlias = Payer  # noqa: Y015
+
+@_typing.final
+class EnrollPayersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def payers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Payer]: ...
+    def __init__(
+        self,
+        *,
+        payers: _abc.Iterable[Global___Payer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payers", b"payers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrollPayersRequest: _TypeAlias = EnrollPayersRequest  # noqa: Y015
+
+@_typing.final
+class EnrollPayersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def payers(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnrolledPayer]:
+        """In the order of the input."""
+
+    def __init__(
+        self,
+        *,
+        payers: _abc.Iterable[Global___EnrolledPayer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payers", b"payers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrollPayersResponse: _TypeAlias = EnrollPayersResponse  # noqa: Y015
+
+@_typing.final
+class EnrolledPayer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    ENROLLED_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    enrolled: _builtins.bool
+    """Became a member by this very call; false for every other, an equal later one included."""
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        enrolled: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enrolled", b"enrolled", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrolledPayer: _TypeAlias = EnrolledPayer  # noqa: Y015

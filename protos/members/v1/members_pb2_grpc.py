@@ -55,6 +55,11 @@ class MembersStub:
                 request_serializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesRequest.SerializeToString,
                 response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesResponse.FromString,
                 _registered_method=True)
+        self.EnrollPayers = channel.unary_unary(
+                '/huitou.members.v1.Members/EnrollPayers',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.EnrollPayersRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.EnrollPayersResponse.FromString,
+                _registered_method=True)
 
 
 class MembersServicer:
@@ -89,6 +94,14 @@ class MembersServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnrollPayers(self, request, context):
+        """Who these payers are; whoever is new becomes a provisional member. Up to 1,000, in the order of the input; safe to
+        repeat. Refused as a whole, and nobody enrolled, when one of them is not right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MembersServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +124,11 @@ def add_MembersServicer_to_server(servicer, server):
                     servicer.ResolveIdentities,
                     request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesRequest.FromString,
                     response_serializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesResponse.SerializeToString,
+            ),
+            'EnrollPayers': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnrollPayers,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.EnrollPayersRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.EnrollPayersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +240,33 @@ class Members:
             '/huitou.members.v1.Members/ResolveIdentities',
             protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesRequest.SerializeToString,
             protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnrollPayers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/EnrollPayers',
+            protos_dot_members_dot_v1_dot_members__pb2.EnrollPayersRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.EnrollPayersResponse.FromString,
             options,
             channel_credentials,
             insecure,

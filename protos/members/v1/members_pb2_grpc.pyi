@@ -41,6 +41,10 @@ class MembersStub:
     """Up to 1,000. Those who do not exist, or whom the caller may not see, are left out."""
     ResolveIdentities: _grpc.UnaryUnaryMultiCallable[_members_pb2.ResolveIdentitiesRequest, _members_pb2.ResolveIdentitiesResponse]
     """Who has these identities; up to 1,000, in the order of the input, empty where nobody has it."""
+    EnrollPayers: _grpc.UnaryUnaryMultiCallable[_members_pb2.EnrollPayersRequest, _members_pb2.EnrollPayersResponse]
+    """Who these payers are; whoever is new becomes a provisional member. Up to 1,000, in the order of the input; safe to
+    repeat. Refused as a whole, and nobody enrolled, when one of them is not right.
+    """
 
 @_typing.type_check_only
 class MembersAsyncStub(MembersStub):
@@ -55,6 +59,10 @@ class MembersAsyncStub(MembersStub):
     """Up to 1,000. Those who do not exist, or whom the caller may not see, are left out."""
     ResolveIdentities: _aio.UnaryUnaryMultiCallable[_members_pb2.ResolveIdentitiesRequest, _members_pb2.ResolveIdentitiesResponse]  # type: ignore[assignment]
     """Who has these identities; up to 1,000, in the order of the input, empty where nobody has it."""
+    EnrollPayers: _aio.UnaryUnaryMultiCallable[_members_pb2.EnrollPayersRequest, _members_pb2.EnrollPayersResponse]  # type: ignore[assignment]
+    """Who these payers are; whoever is new becomes a provisional member. Up to 1,000, in the order of the input; safe to
+    repeat. Refused as a whole, and nobody enrolled, when one of them is not right.
+    """
 
 class MembersServicer(metaclass=_abc_1.ABCMeta):
     """Members and their identities."""
@@ -90,5 +98,15 @@ class MembersServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_members_pb2.ResolveIdentitiesResponse, _abc.Awaitable[_members_pb2.ResolveIdentitiesResponse]]:
         """Who has these identities; up to 1,000, in the order of the input, empty where nobody has it."""
+
+    @_abc_1.abstractmethod
+    def EnrollPayers(
+        self,
+        request: _members_pb2.EnrollPayersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.EnrollPayersResponse, _abc.Awaitable[_members_pb2.EnrollPayersResponse]]:
+        """Who these payers are; whoever is new becomes a provisional member. Up to 1,000, in the order of the input; safe to
+        repeat. Refused as a whole, and nobody enrolled, when one of them is not right.
+        """
 
 def add_MembersServicer_to_server(servicer: MembersServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

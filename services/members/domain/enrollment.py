@@ -48,7 +48,10 @@ class ExternalIdTakenError(IdentityTakenError):
 @dataclass(frozen=True, slots=True)
 class Enroll:
     """One command. `hashes` are those of the member's identities, in their order; `asked_for` is a keyed hash of all
-    that the caller said; `at` is when it was said; `traceparent` is the trace it belongs to."""
+    that the caller said; `at` is when it was said; `traceparent` is the trace it belongs to.
+
+    A payer's has no `key`: its one identity tells that it has come before, for ever.
+    """
 
     chain: str
     key: str
@@ -117,8 +120,8 @@ def fold(commands: Sequence[Enroll], known: Known) -> Folded:
     answers: list[Enrolled | Problem] = []
     enrolled: list[Enroll] = []
     for command in commands:
-        if (first := keys.get((command.chain, command.key))) is not None:
-            answers.append(_answer_again(first, command))
+        if (earlier := _earlier_answer(command, keys, holders)) is not None:
+            answers.append(earlier)
             continue
         if (problem := _obstacle(command, holders, known.stores)) is not None:
             answers.append(problem)
@@ -135,6 +138,19 @@ def use_of(command: Enroll) -> Used:
     """Return what to keep of a command that was carried out, under its key."""
     member, since = command.member.id, command.member.enrolled_at.isoformat()
     return Used(command.asked_for, f"{member} {since}".encode(), f"{member} was enrolled with it, as of {since}")
+
+
+def _earlier_answer(
+    command: Enroll, keys: Mapping[InChain, Used], holders: Mapping[Hashed, str]
+) -> Enrolled | Problem | None:
+    if command.key:
+        first = keys.get((command.chain, command.key))
+        return None if first is None else _answer_again(first, command)
+    holder = holders.get((command.chain, command.hashes[0]))
+    if holder is None:
+        return None
+    # The id was made for this command: whoever has it was enrolled by an earlier try of the same transaction.
+    return Enrolled(replace(command.member, id=holder), repeated_call=holder != command.member.id)
 
 
 def _answer_again(first: Used, command: Enroll) -> Enrolled | Problem:

@@ -15,6 +15,7 @@ MAX_EXTERNAL_LENGTH = 128
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_PAYER = re.compile(r"[0-9a-f]{64}")
 _PHONE_PUNCTUATION = re.compile(r"\(0\)|[\s().\-/]")  # "(0)" is the trunk digit in "+44 (0)20 …"
 _BARE_MOBILES = {"86": re.compile(r"1[3-9][0-9]{9}")}
 """National mobile numbers that cannot be mistaken for anything else, by calling code."""
@@ -26,6 +27,7 @@ class IdentityKind(StrEnum):
     PHONE = "phone"
     EMAIL = "email"
     EXTERNAL = "external"
+    PAYER = "payer"
 
 
 class InvalidIdentityError(Problem):
@@ -37,7 +39,8 @@ class InvalidIdentityError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An identity in its one writing: a phone as E.164, an e-mail in lower case, the chain's own id trimmed."""
+    """An identity in its one writing: a phone as E.164, an e-mail in lower case, the chain's own id trimmed,
+    a payment account as the hash that points makes of it."""
 
     kind: IdentityKind
     value: str
@@ -57,6 +60,8 @@ def identity(kind: IdentityKind, text: str, *, calling_code: str, field: str) ->
             return Identity(kind, _email(text, field=field))
         case IdentityKind.EXTERNAL:
             return Identity(kind, _external(text, field=field))
+        case IdentityKind.PAYER:
+            return Identity(kind, _payer(text, field=field))
 
 
 def _phone(text: str, *, calling_code: str, field: str) -> str:
@@ -83,6 +88,12 @@ def _external(text: str, *, field: str) -> str:
     if not 1 <= len(value) <= MAX_EXTERNAL_LENGTH or not value.isprintable():
         raise InvalidIdentityError(field=field, why=f"an external id has 1 to {MAX_EXTERNAL_LENGTH} visible characters")
     return value
+
+
+def _payer(text: str, *, field: str) -> str:
+    if not _PAYER.fullmatch(text):
+        raise InvalidIdentityError(field=field, why="a payer is a keyed hash of 64 lower-case hex characters")
+    return text
 
 
 def _visible(text: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.kit.errors import Kind, Problem
-from services.members.domain.identities import Identity, masked
+from services.members.domain.identities import Identity, IdentityKind, masked
 from services.members.domain.visits import Visits
 
 MAX_IDENTITIES = 20
@@ -26,6 +26,7 @@ class Channel(StrEnum):
     PARTNER = "partner"
     STAFF = "staff"
     IMPORT = "import"
+    PAYMENT = "payment"
 
 
 class InvalidMemberError(Problem):
@@ -51,8 +52,19 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstPayment:
+    """What made a payer a member. `kind` is what was paid with, like "wechat"."""
+
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
-    """A member. `store` is where it was enrolled, empty when not in a store."""
+    """A member. `store` is where it was enrolled, empty when not in a store.
+
+    A provisional one became a member by its `first_payment`, and has proved nothing yet.
+    """
 
     id: str
     profile: Profile
@@ -60,6 +72,8 @@ class Member:
     channel: Channel
     store: str
     visits: Visits = field(default_factory=Visits)
+    provisional: bool = False
+    first_payment: FirstPayment | None = None
 
 
 def check_member(member: Member, *, now: datetime) -> None:
@@ -72,6 +86,12 @@ def check_member(member: Member, *, now: datetime) -> None:
             raise InvalidMemberError(field=f"profile.identities.{number}", why="it has this identity twice")
     if member.enrolled_at > now + CLOCK_SLACK:
         raise InvalidMemberError(field="enrolledAt", why="the day it joined lies in the future")
+
+
+def without_payers(member: Member) -> Member:
+    """Return the member without its payment accounts, which even as hashes are nobody's to see."""
+    identities = tuple(one for one in member.profile.identities if one.kind is not IdentityKind.PAYER)
+    return replace(member, profile=replace(member.profile, identities=identities))
 
 
 def with_masked_identities(member: Member) -> Member:

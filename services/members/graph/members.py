@@ -35,6 +35,7 @@ class Channel(Enum):
     PARTNER = strawberry.enum_value("PARTNER", description="Another brand.")
     STAFF = strawberry.enum_value("STAFF", description="Somebody who works for the chain.")
     IMPORT = strawberry.enum_value("IMPORT", description="From another system.")
+    PAYMENT = strawberry.enum_value("PAYMENT", description="By paying. No enrollment may name it: payments do.")
 
 
 @strawberry.type(description="Something that a guest is known by.")
@@ -53,7 +54,7 @@ class Profile:
     """A profile."""
 
     name: str = strawberry.field(description="As the member wants to be called; may be empty.")
-    identities: list[Identity] = strawberry.field(description="What the member is known by.")
+    identities: list[Identity] = strawberry.field(description="What the member is known by, but for what it pays with.")
 
 
 @strawberry.type(
@@ -81,6 +82,7 @@ class Member:
     profile: Profile = strawberry.field(description="The person behind it.")
     enrolled_at: Instant = strawberry.field(description="When the member joined.")
     channel: Channel = strawberry.field(description="How the member came.")
+    provisional: bool = strawberry.field(description="Became a member by paying, and has proved nothing yet.")
     visits: Visits = strawberry.field(description="How often the member comes. Follows a purchase within a second.")
     store_id: strawberry.Private[str]
 
@@ -115,6 +117,7 @@ def member(one: pb.Member) -> Member:
         profile=Profile(name=one.profile.name, identities=identities),
         enrolled_at=instant(one.enrolled_at),
         channel=Channel[pb.Channel.Name(one.channel).removeprefix("CHANNEL_")],
+        provisional=one.provisional,
         visits=_visits(one.visits),
         store_id=one.store_id,
     )

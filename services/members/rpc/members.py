@@ -12,9 +12,10 @@ from services.kit.rpc.problems import to_proto
 from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
 from services.members.domain.enrollment import Enrolled
-from services.members.rpc.words import member_proto, wanted_member, written_identity
+from services.members.rpc.words import member_proto, wanted_member, wanted_payer, written_identity
 from services.members.usecases.enrollment import Desk, enroll_members
 from services.members.usecases.members import IdentityFinder, MemberFinder, get_members, resolve_identities
+from services.members.usecases.payers import StoreFinder, enroll_payers
 
 
 class Finder(MemberFinder, IdentityFinder, Protocol):
@@ -27,6 +28,7 @@ class MembersServicer(members_pb2_grpc.MembersServicer):
 
     desk: Desk
     members: Finder
+    stores: StoreFinder
     clock: Clock
 
     async def EnrollMember(self, request: pb.EnrollMemberRequest, _context: Any) -> pb.EnrollMemberResponse:  # noqa: N802 - gRPC's name
@@ -64,6 +66,20 @@ class MembersServicer(members_pb2_grpc.MembersServicer):
             identities=self.members,
         )
         return pb.ResolveIdentitiesResponse(member_ids=member_ids)
+
+    async def EnrollPayers(self, request: pb.EnrollPayersRequest, _context: Any) -> pb.EnrollPayersResponse:  # noqa: N802 - gRPC's name
+        """Tell who payers are, and enroll those who are new."""
+        found = await enroll_payers(
+            [wanted_payer(one) for one in request.payers],
+            caller=caller(),
+            now=self.clock(),
+            desk=self.desk,
+            stores=self.stores,
+            traceparent=current_traceparent(),
+        )
+        return pb.EnrollPayersResponse(
+            payers=[pb.EnrolledPayer(member_id=one.member, enrolled=one.enrolled) for one in found]
+        )
 
     async def _enroll(self, requests: Iterable[pb.EnrollMemberRequest]) -> list[Enrolled | Problem]:
         return await enroll_members(

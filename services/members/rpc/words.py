@@ -17,11 +17,13 @@ from services.members.domain.stores import Store
 from services.members.domain.visits import Visits
 from services.members.usecases.enrollment import WantedMember
 from services.members.usecases.members import WrittenIdentity
+from services.members.usecases.payers import WantedPayer
 
 IDENTITY_KINDS = {
     members_pb2.IDENTITY_KIND_PHONE: IdentityKind.PHONE,
     members_pb2.IDENTITY_KIND_EMAIL: IdentityKind.EMAIL,
     members_pb2.IDENTITY_KIND_EXTERNAL: IdentityKind.EXTERNAL,
+    members_pb2.IDENTITY_KIND_PAYER: IdentityKind.PAYER,
 }
 CHANNELS = {members_pb2.Channel.Value(f"CHANNEL_{channel.name}"): channel for channel in Channel}
 KEY_KINDS = {access_pb2.CallerKind.Value(f"CALLER_KIND_{kind.name}"): kind for kind in KeyKind}
@@ -77,6 +79,16 @@ def wanted_member(request: members_pb2.EnrollMemberRequest) -> WantedMember:
     )
 
 
+def wanted_payer(payer: members_pb2.Payer) -> WantedPayer:
+    """Return the payer as the caller tells of it."""
+    return WantedPayer(
+        hash=payer.hash,
+        payment_kind=payer.payment_kind,
+        store=payer.store_id,
+        paid_at=_moment(payer.paid_at) if payer.HasField("paid_at") else None,
+    )
+
+
 def member_proto(member: Member) -> members_pb2.Member:
     """Return the member."""
     profile = members_pb2.Profile(
@@ -89,6 +101,7 @@ def member_proto(member: Member) -> members_pb2.Member:
         channel=_CHANNEL_OF[member.channel],
         store_id=member.store,
         visits=_visits_proto(member.visits),
+        provisional=member.provisional,
     )
 
 

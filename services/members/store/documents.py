@@ -5,13 +5,14 @@ from datetime import date
 from services.kit.mongo.collections import Document
 from services.kit.outbox.events import EventCursor
 from services.members.domain.identities import Identity, IdentityKind
-from services.members.domain.members import Channel, Member, Profile
+from services.members.domain.members import Channel, FirstPayment, Member, Profile
 from services.members.domain.portraits import Portrait
 from services.members.domain.visits import Visits
 
 
 def member_document(chain: str, member: Member, cursor: EventCursor) -> Document:
     """Return a member who has just been enrolled."""
+    payment = member.first_payment
     return {
         "chain": chain,
         "member": member.id,
@@ -20,13 +21,16 @@ def member_document(chain: str, member: Member, cursor: EventCursor) -> Document
         "enrolled_at": member.enrolled_at,
         "channel": member.channel.value,
         "store": member.store,
+        "provisional": member.provisional,
+        "first_payment": None if payment is None else {"kind": payment.kind, "at": payment.at},
         "portrait": portrait_document(Portrait(member.visits)),
         "events": {"sequence": cursor.sequence, "at": cursor.at},
     }
 
 
 def member_of(document: Document) -> Member:
-    """Return the member."""
+    """Return the member; one who was enrolled before there were provisional ones is none."""
+    payment = document.get("first_payment")
     identities = tuple(Identity(IdentityKind(one["kind"]), one["value"]) for one in document["identities"])
     return Member(
         id=document["member"],
@@ -35,6 +39,8 @@ def member_of(document: Document) -> Member:
         channel=Channel(document["channel"]),
         store=document["store"],
         visits=portrait_of(document).visits,
+        provisional=document.get("provisional", False),
+        first_payment=None if payment is None else FirstPayment(kind=payment["kind"], at=payment["at"]),
     )
 
 

@@ -47,7 +47,7 @@ class MongoRoll:
         hashes: dict[str, set[bytes]] = defaultdict(set)
         stores: dict[str, set[str]] = defaultdict(set)
         for command in commands:
-            keys[command.chain].add(command.key)
+            keys[command.chain].update({command.key} - {""})
             hashes[command.chain].update(command.hashes)
             stores[command.chain].update({command.member.store} - {""})
         holders, existing = await asyncio.gather(
@@ -87,7 +87,7 @@ class MongoRoll:
         for command, cursor in zip(enrolled, cursors, strict=True):
             members.append(member_document(command.chain, command.member, cursor))
             identities += _identity_documents(command)
-            keys.append(_key_document(command))
+            keys += [_key_document(command)] if command.key else []
         # Identities first: they are what two replicas most often both want, so the loser has written least.
         await insert_new(self._database.collection(IDENTITIES), identities, session=session)
         await keep(self._database, keys, session=session)

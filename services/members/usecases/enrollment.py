@@ -18,7 +18,7 @@ from services.members.domain.enrollment import (
     content_hash,
     fold,
 )
-from services.members.domain.identities import Identity, InvalidIdentityError, identity, identity_hash
+from services.members.domain.identities import Identity, IdentityKind, InvalidIdentityError, identity, identity_hash
 from services.members.domain.members import (
     MAX_IDENTITIES,
     Channel,
@@ -111,6 +111,8 @@ def _command(wanted: WantedMember, *, chain: Chain, caller: Principal, member_id
     check_command_key(wanted.key)
     if wanted.channel is None:
         raise InvalidMemberError(field="channel", why="say over which channel it came")
+    if wanted.channel is Channel.PAYMENT:
+        raise InvalidMemberError(field="channel", why="only a payment makes a member over this channel")
     profile = Profile(wanted.name.strip(), _identities(wanted.identities, chain))
     store = _store(wanted.store, caller)
     member = Member(member_id, profile, wanted.enrolled_at or now, wanted.channel, store)
@@ -140,6 +142,8 @@ def _identities(written: Sequence[WrittenIdentity], chain: Chain) -> tuple[Ident
         path = f"profile.identities.{number}"
         if one.kind is None:
             raise InvalidIdentityError(field=f"{path}.kind", why="say whether it is a phone, an e-mail or an id")
+        if one.kind is IdentityKind.PAYER:
+            raise InvalidIdentityError(field=f"{path}.kind", why="a payer becomes a member by paying, in no other way")
         found.append(identity(one.kind, one.value, calling_code=chain.calling_code, field=f"{path}.value"))
     return tuple(found)
 

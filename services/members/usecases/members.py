@@ -8,7 +8,7 @@ from services.kit.errors import Problem
 from services.kit.principal import Caller, Principal
 from services.members.domain.chains import Chain
 from services.members.domain.identities import IdentityKind, identity, identity_hash
-from services.members.domain.members import Member, with_masked_identities
+from services.members.domain.members import Member, with_masked_identities, without_payers
 from services.members.usecases.chains import ChainFinder, callers_chain
 from services.members.usecases.limits import check_count
 
@@ -59,7 +59,8 @@ async def resolve_identities(
 
 def shown_to(caller: Principal, member: Member) -> Member:
     """Return as much of the member as the caller's kind may see."""
-    return with_masked_identities(member) if caller.kind in _SEES_LITTLE else member
+    shown = without_payers(member)
+    return with_masked_identities(shown) if caller.kind in _SEES_LITTLE else shown
 
 
 def _hash(written: WrittenIdentity, chain: Chain) -> bytes:

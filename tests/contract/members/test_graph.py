@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from protos.members.v1 import members_pb2 as pb
 from services.kit.graph import GraphContext
 from services.kit.graph.context import Channels
 from services.kit.principal import Caller, Principal
@@ -60,6 +61,28 @@ async def test_a_member_is_enrolled_and_shown(service: MembersService, chain: st
     text = "query ($id: ID!) { member(id: $id) { profile { identities { value } } } }"
     shown = await ask(service, till(chain, store), text, id=member["id"])
     assert shown == {"member": {"profile": {"identities": [{"value": "***8000"}]}}}
+
+
+async def test_a_payer_is_shown_as_provisional_and_without_its_hash(service: MembersService, chain: str) -> None:
+    request = pb.EnrollPayersRequest(payers=[pb.Payer(hash="0f" * 32, payment_kind="alipay")])
+    points = replace(staff(chain), kind=Caller.SERVICE)
+    member = (await service.call(service.members.EnrollPayers, request, points)).payers[0].member_id
+    text = "query ($id: ID!) { member(id: $id) { provisional channel profile { name identities { kind value } } } }"
+    shown = await ask(service, staff(chain), text, id=member)
+    assert shown == {
+        "member": {"provisional": True, "channel": "PAYMENT", "profile": {"name": "", "identities": []}},
+    }
+    by_hand = (await service.enroll(enrollment(), staff(chain))).member.id
+    assert (await ask(service, staff(chain), text, id=by_hand))["member"]["provisional"] is False
+
+
+async def test_no_payer_can_be_named_in_an_enrollment(service: MembersService, chain: str) -> None:
+    names = '{ __type(name: "IdentityKind") { enumValues { name } } }'
+    asked = await ask(service, staff(chain), names)
+    assert [one["name"] for one in asked["__type"]["enumValues"]] == ["PHONE", "EMAIL", "EXTERNAL"]
+    wish = {"key": "wish-0001", "profile": {"name": "Li"}, "channel": "PAYMENT"}
+    refused = (await ask(service, staff(chain), ENROLL, input=wish))["enrollMember"]
+    assert [(one["code"], one["field"]) for one in refused["userErrors"]] == [("INVALID_MEMBER", "channel")]
 
 
 async def test_a_refusal_is_data(service: MembersService, chain: str) -> None:

@@ -74,6 +74,15 @@ def test_what_is_no_external_id_is_refused(written: str) -> None:
         identity(IdentityKind.EXTERNAL, written, calling_code="", field="")
 
 
+def test_a_payer_is_a_hash_and_nothing_near_it() -> None:
+    value = "0123456789abcdef" * 4
+    assert identity(IdentityKind.PAYER, value, calling_code="", field="").value == value
+    for written in ("", value[1:], value + "0", value.upper(), f" {value}", f"{value}\n", "g" * 64, "\u0661" * 64):
+        with pytest.raises(InvalidIdentityError) as refused:
+            identity(IdentityKind.PAYER, written, calling_code="", field="payers.0.hash")
+        assert refused.value.field == "payers.0.hash"
+
+
 @given(st.sampled_from(IdentityKind), st.text(max_size=300))
 def test_any_text_is_refused_or_comes_to_rest(kind: IdentityKind, text: str) -> None:
     """Bringing an identity to its one writing a second time changes nothing."""
@@ -101,6 +110,7 @@ def test_masked_shows_four_digits_of_a_phone_and_nothing_else() -> None:
             (IdentityKind.PHONE, "+8613800138000"),
             (IdentityKind.EMAIL, "li@example.com"),
             (IdentityKind.EXTERNAL, "17"),
+            (IdentityKind.PAYER, "0f" * 32),
         )
     ]
-    assert shown == ["***8000", "***", "***"]
+    assert shown == ["***8000", "***", "***", "***"]
