@@ -21,6 +21,7 @@ from services.kit.config import ServiceConfig
 from services.kit.keys import load_signer, load_verifier
 from services.kit.mongo import command_keys
 from services.kit.mongo.database import Database, Driver
+from services.kit.mongo.leases import Leases
 from services.kit.mongo.migrations import Migration, migrate
 from services.kit.mongo.transactions import explain
 from services.kit.outbox import outbox as outbox_collections
@@ -53,6 +54,7 @@ class Chassis:
     signer: Signer
     verifier: Verifier
     channels: dict[str, RpcChannel] = field(default_factory=dict)
+    owner: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex}")
 
     @classmethod
     def of(cls, config: ServiceConfig, *, clock: Clock = system_clock) -> "Chassis":
@@ -74,6 +76,10 @@ class Chassis:
             self.channels[service] = RpcChannel(self.config.addresses[service], tokens=self.signer.token)
         return self.channels[service]
 
+    def leases(self) -> Leases:
+        """Return leases in this process's name."""
+        return Leases(self.database, owner=self.owner)
+
     def service(
         self,
         *,
@@ -83,7 +89,7 @@ class Chassis:
         parts: Sequence[Part] = (),
     ) -> Service:
         """Return the service: `parts` start before events and calls come in, and stop after both have ended."""
-        owner = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex}"
+        owner = self.owner
         probe = _BrokerProbe(self.config)
         publisher = RabbitPublisher(self.config.amqp_url, self.topology)
         dead_letters = DeadLettersServicer(

@@ -36,3 +36,10 @@ class Problem(Exception):  # noqa: N818 - a refusal is not always an error, and 
         self.field = field
         self.retry_after_ms = retry_after_ms
         super().__init__(self.message)
+
+
+class KeyReusedError(Problem):
+    """This key was used before for something else: {summary}."""
+
+    kind = Kind.CONFLICT
+    code = "KEY_REUSED"

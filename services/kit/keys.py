@@ -1,15 +1,20 @@
 """Key files: each process's private key, and the public keys of those whom it believes.
 
 `DIR/points.pem` is the private key of points, readable by its owner only; `DIR/trusted/points.pem` is the public one.
-In production each process is given its own private key and the folder `trusted`, and nothing else.
+`DIR/identities.key` is what hashes of identities are keyed with. In production each process is given its own private
+key, the folder `trusted` and, where it meets identities, `identities.key`, and nothing else.
 """
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from secrets import token_bytes
 from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -29,6 +34,9 @@ MAY_VOUCH_FOR: Mapping[str, frozenset[Caller]] = MappingProxyType(
 )
 """Whose word counts for whom. Fixed here, not beside the keys: who can add a file must not gain rights by its name."""
 
+IDENTITIES = "identities.key"
+SECRET_BYTES = 32
+
 
 class NoKeyError(Problem):
     """There is no usable key at {path}: {why}. `make run` makes its own; else point HUITOU_KEYS_DIR at them."""
@@ -41,6 +49,7 @@ def ensure_keys(directory: Path, names: Iterable[str] = tuple(MAY_VOUCH_FOR)) ->
     trusted = directory / "trusted"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     trusted.mkdir(exist_ok=True)
+    _make_once(directory / IDENTITIES, token_bytes(SECRET_BYTES))
     for name in names:
         _make_private(directory / f"{name}.pem")
         public = _private(directory / f"{name}.pem").public_key()
@@ -50,6 +59,34 @@ def ensure_keys(directory: Path, names: Iterable[str] = tuple(MAY_VOUCH_FOR)) ->
 def load_signer(directory: Path, name: str, *, clock: Clock) -> Signer:
     """Return what makes tokens in the name of the process `name`, or raise `NoKeyError`."""
     return Signer(key_id=name, key=_private(directory / f"{name}.pem"), clock=clock)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A process's own key, for what it signs to last: not tokens, but documents that are checked years later."""
+
+    key_id: str  # the process's name, and 16 hex digits of SHA-256 over the raw public key: a new key has another
+    key: Ed25519PrivateKey
+
+    def sign(self, text: bytes) -> bytes:
+        """Return the Ed25519 signature over `text` (64 bytes)."""
+        return self.key.sign(text)
+
+    def is_signed(self, text: bytes, signature: bytes, key_id: str) -> bool:
+        """Tell whether this key, under this id, made `signature` over `text`."""
+        if key_id != self.key_id:
+            return False
+        try:
+            self.key.public_key().verify(signature, text)
+        except InvalidSignature:
+            return False
+        return True
+
+
+def load_own_key(directory: Path, name: str) -> OwnKey:
+    """Return the private key of the process `name` for signing documents, or raise `NoKeyError`."""
+    key = _private(directory / f"{name}.pem")
+    return OwnKey(f"{name}/{sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}", key)
 
 
 def load_verifier(directory: Path, *, clock: Clock) -> Verifier:
@@ -64,13 +101,32 @@ def load_verifier(directory: Path, *, clock: Clock) -> Verifier:
     return Verifier(trusted, clock=clock)
 
 
+def load_identity_key(directory: Path) -> bytes:
+    """Return the key of the hashes by which identities are known outside members, or raise `NoKeyError`.
+
+    It is the same for all services and never changes: with another one nobody would be found any more.
+    """
+    path = directory / IDENTITIES
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise NoKeyError(path=path, why=_reason(error)) from error
+    if len(key) != SECRET_BYTES:
+        raise NoKeyError(path=path, why=f"it has not {SECRET_BYTES} bytes")
+    return key
+
+
 def _make_private(path: Path) -> None:
-    if path.exists():
-        path.chmod(0o600)
-        return
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    _make_once(path, pem)
+
+
+def _make_once(path: Path, pem: bytes) -> None:
+    if path.exists():
+        path.chmod(0o600)
+        return
     # A link, not a rename: of two processes that make the key at once the first wins, and the other takes that one.
     # A rename would replace a key that the first may have signed with already.
     scratch = _write_beside(path, pem)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pymongo import IndexModel
 
-from services.kit.errors import Kind, Problem
+from services.kit.errors import KeyReusedError
 from services.kit.mongo.collections import Document, Keyed, Session
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.guards import insert_new
@@ -18,13 +18,6 @@ KEPT_FOR = timedelta(days=90)
 """Longer than any caller goes on retrying. What must hold for ever (store + receipt number) has a key of its own."""
 
 
-class KeyReusedError(Problem):
-    """This key was used before for something else: {summary}."""
-
-    kind = Kind.CONFLICT
-    code = "KEY_REUSED"
-
-
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A command that was carried out: the hash of what was asked, the answer as it was sent, a line for people."""
@@ -32,6 +25,7 @@ class Kept:
     fingerprint: bytes
     answer: bytes
     summary: str
+    at: datetime
 
     def answer_to(self, fingerprint: bytes) -> bytes:
         """Return the first answer to the same command again; `KeyReusedError` for another command."""
@@ -67,7 +61,7 @@ async def kept(
         return {}
     condition = {"chain": chain, "key": {"$in": wanted}}
     found = await database.collection(COMMAND_KEYS).find(condition, session=session).to_list(len(wanted))
-    return {each["key"]: Kept(each["fingerprint"], each["answer"], each["summary"]) for each in found}
+    return {each["key"]: Kept(each["fingerprint"], each["answer"], each["summary"], each["at"]) for each in found}
 
 
 async def keep(database: Database, rows: Sequence[Document], *, session: Session) -> None:
