@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from protos.common.v1 import money_pb2 as protos_dot_common_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/events/v1/points.proto\x12\x10huitou.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cprotos/common/v1/money.proto\"\xbc\x02\n\x0ePurchaseBooked\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x16\n\x0ereceipt_number\x18\x04 \x01(\t\x12/\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tbooked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x04paid\x18\x07 \x01(\x0b\x32\x17.huitou.common.v1.Money\x12\x0e\n\x06points\x18\x08 \x01(\x03\x12.\n\x05lines\x18\t \x03(\x0b\x32\x1f.huitou.events.v1.PurchasedLine\x12\x11\n\ttime_zone\x18\n \x01(\t\"H\n\rPurchasedLine\x12\x11\n\titem_code\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\x12\x12\n\npaid_minor\x18\x03 \x01(\x03\"\x86\x01\n\x0bTierChanged\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x12\n\nfrom_level\x18\x02 \x01(\t\x12\x10\n\x08to_level\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpurchase_id\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/events/v1/points.proto\x12\x10huitou.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cprotos/common/v1/money.proto\"\x9d\x03\n\x0ePurchaseBooked\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x16\n\x0ereceipt_number\x18\x04 \x01(\t\x12/\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tbooked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x04paid\x18\x07 \x01(\x0b\x32\x17.huitou.common.v1.Money\x12\x0e\n\x06points\x18\x08 \x01(\x03\x12.\n\x05lines\x18\t \x03(\x0b\x32\x1f.huitou.events.v1.PurchasedLine\x12\x11\n\ttime_zone\x18\n \x01(\t\x12\x0f\n\x07\x63hannel\x18\x0b \x01(\t\x12\x14\n\x0cpayment_kind\x18\x0c \x01(\t\x12\x12\n\nparty_size\x18\r \x01(\x05\x12\x12\n\ncoupon_ids\x18\x0e \x03(\t\x12\x10\n\x08hold_ids\x18\x0f \x03(\t\"\x86\x01\n\rPurchasedLine\x12\x11\n\titem_code\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\x12\x12\n\npaid_minor\x18\x03 \x01(\x03\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x16\n\x0e\x64iscount_minor\x18\x05 \x01(\x03\x12\x12\n\ncost_minor\x18\x06 \x01(\x03\"\x86\x01\n\x0bTierChanged\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x12\n\nfrom_level\x18\x02 \x01(\t\x12\x10\n\x08to_level\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpurchase_id\x18\x05 \x01(\t\"\xa1\x03\n\x0cRefundBooked\x12\x11\n\trefund_id\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x15\n\rrefund_number\x18\x05 \x01(\t\x12\x16\n\x0ereceipt_number\x18\x06 \x01(\t\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tbooked_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x08refunded\x18\t \x01(\x0b\x32\x17.huitou.common.v1.Money\x12\r\n\x05whole\x18\n \x01(\x08\x12\x0e\n\x06points\x18\x0b \x01(\x03\x12\x13\n\x0b\x64\x65\x62t_points\x18\x0c \x01(\x03\x12\x12\n\ncoupon_ids\x18\r \x03(\t\x12-\n\x05lines\x18\x0e \x03(\x0b\x32\x1e.huitou.events.v1.ReturnedLine\x12\x13\n\x0brefused_why\x18\x0f \x01(\t\"D\n\x0cReturnedLine\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x10\n\x08quantity\x18\x02 \x01(\x05\x12\x14\n\x0c\x61mount_minor\x18\x03 \x01(\x03\"\x97\x02\n\rAccountPosted\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x10\n\x08\x65ntry_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x0e\n\x06\x61mount\x18\x05 \x01(\x03\x12\x11\n\tavailable\x18\x06 \x01(\x03\x12\x0f\n\x07pending\x18\x07 \x01(\x03\x12\x0c\n\x04held\x18\x08 \x01(\x03\x12\x0c\n\x04\x64\x65\x62t\x18\t \x01(\x03\x12\x11\n\treference\x18\n \x01(\t\x12/\n\x0boccurred_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tbooked_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.events.v1.points_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PURCHASEBOOKED']._serialized_start=115
-  _globals['_PURCHASEBOOKED']._serialized_end=431
-  _globals['_PURCHASEDLINE']._serialized_start=433
-  _globals['_PURCHASEDLINE']._serialized_end=505
-  _globals['_TIERCHANGED']._serialized_start=508
-  _globals['_TIERCHANGED']._serialized_end=642
+  _globals['_PURCHASEBOOKED']._serialized_end=528
+  _globals['_PURCHASEDLINE']._serialized_start=531
+  _globals['_PURCHASEDLINE']._serialized_end=665
+  _globals['_TIERCHANGED']._serialized_start=668
+  _globals['_TIERCHANGED']._serialized_end=802
+  _globals['_REFUNDBOOKED']._serialized_start=805
+  _globals['_REFUNDBOOKED']._serialized_end=1222
+  _globals['_RETURNEDLINE']._serialized_start=1224
+  _globals['_RETURNEDLINE']._serialized_end=1292
+  _globals['_ACCOUNTPOSTED']._serialized_start=1295
+  _globals['_ACCOUNTPOSTED']._serialized_end=1574
 # @@protoc_insertion_point(module_scope)

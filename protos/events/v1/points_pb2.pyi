@@ -34,6 +34,11 @@ class PurchaseBooked(_message.Message):
     POINTS_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    PAYMENT_KIND_FIELD_NUMBER: _builtins.int
+    PARTY_SIZE_FIELD_NUMBER: _builtins.int
+    COUPON_IDS_FIELD_NUMBER: _builtins.int
+    HOLD_IDS_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     member_id: _builtins.str
     store_id: _builtins.str
@@ -42,6 +47,12 @@ class PurchaseBooked(_message.Message):
     """Granted by this purchase."""
     time_zone: _builtins.str
     """The store's zone, so that "the same day" means the store's day."""
+    channel: _builtins.str
+    """"dine_in", "takeaway", "delivery", "online", "partner"; empty: not known."""
+    payment_kind: _builtins.str
+    """"wechat", "alipay", "card", "cash" …; empty: not known."""
+    party_size: _builtins.int
+    """How many guests; 0: not known."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the guest paid."""
@@ -56,6 +67,14 @@ class PurchaseBooked(_message.Message):
 
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurchasedLine]: ...
+    @_builtins.property
+    def coupon_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Coupons that were used."""
+
+    @_builtins.property
+    def hold_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Holds that it was paid with."""
+
     def __init__(
         self,
         *,
@@ -69,10 +88,15 @@ class PurchaseBooked(_message.Message):
         points: _builtins.int = ...,
         lines: _abc.Iterable[Global___PurchasedLine] | None = ...,
         time_zone: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        payment_kind: _builtins.str = ...,
+        party_size: _builtins.int = ...,
+        coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
+        hold_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at", "paid", b"paid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "paid", b"paid", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "store_id", b"store_id", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "channel", b"channel", "coupon_ids", b"coupon_ids", "hold_ids", b"hold_ids", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "paid", b"paid", "party_size", b"party_size", "payment_kind", b"payment_kind", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "store_id", b"store_id", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -85,21 +109,33 @@ class PurchasedLine(_message.Message):
     ITEM_CODE_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     PAID_MINOR_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    DISCOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    COST_MINOR_FIELD_NUMBER: _builtins.int
     item_code: _builtins.str
     """The chain's own code of the item."""
     quantity: _builtins.int
     paid_minor: _builtins.int
     """For the whole line, after discounts."""
+    category: _builtins.str
+    """The chain's own code of the category."""
+    discount_minor: _builtins.int
+    """For the whole line."""
+    cost_minor: _builtins.int
+    """What it cost the chain; 0: not known."""
     def __init__(
         self,
         *,
         item_code: _builtins.str = ...,
         quantity: _builtins.int = ...,
         paid_minor: _builtins.int = ...,
+        category: _builtins.str = ...,
+        discount_minor: _builtins.int = ...,
+        cost_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_code", b"item_code", "paid_minor", b"paid_minor", "quantity", b"quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "cost_minor", b"cost_minor", "discount_minor", b"discount_minor", "item_code", b"item_code", "paid_minor", b"paid_minor", "quantity", b"quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -142,3 +178,167 @@ class TierChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TierChanged: _TypeAlias = TierChanged  # noqa: Y015
+
+@_typing.final
+class RefundBooked(_message.Message):
+    """A refund is in the ledger; or it was refused, since its receipt has no room for it, and somebody should look at it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    REFUND_NUMBER_FIELD_NUMBER: _builtins.int
+    RECEIPT_NUMBER_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    BOOKED_AT_FIELD_NUMBER: _builtins.int
+    REFUNDED_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    DEBT_POINTS_FIELD_NUMBER: _builtins.int
+    COUPON_IDS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    REFUSED_WHY_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    purchase_id: _builtins.str
+    member_id: _builtins.str
+    store_id: _builtins.str
+    refund_number: _builtins.str
+    receipt_number: _builtins.str
+    whole: _builtins.bool
+    """Nothing of the receipt is left."""
+    points: _builtins.int
+    """Taken back, debts included."""
+    debt_points: _builtins.int
+    """Of these: owed."""
+    refused_why: _builtins.str
+    """Not empty: it was refused, and why."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the guest got the money back."""
+
+    @_builtins.property
+    def booked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def refunded(self) -> _money_pb2.Money:
+        """What the guest got back."""
+
+    @_builtins.property
+    def coupon_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Coupons of the receipt that are good again."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReturnedLine]: ...
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        refund_number: _builtins.str = ...,
+        receipt_number: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        booked_at: _timestamp_pb2.Timestamp | None = ...,
+        refunded: _money_pb2.Money | None = ...,
+        whole: _builtins.bool = ...,
+        points: _builtins.int = ...,
+        debt_points: _builtins.int = ...,
+        coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
+        lines: _abc.Iterable[Global___ReturnedLine] | None = ...,
+        refused_why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at", "refunded", b"refunded"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "coupon_ids", b"coupon_ids", "debt_points", b"debt_points", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "refund_id", b"refund_id", "refund_number", b"refund_number", "refunded", b"refunded", "refused_why", b"refused_why", "store_id", b"store_id", "whole", b"whole"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundBooked: _TypeAlias = RefundBooked  # noqa: Y015
+
+@_typing.final
+class ReturnedLine(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """The receipt's line, counted from 1."""
+    quantity: _builtins.int
+    amount_minor: _builtins.int
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        quantity: _builtins.int = ...,
+        amount_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "line", b"line", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnedLine: _TypeAlias = ReturnedLine  # noqa: Y015
+
+@_typing.final
+class AccountPosted(_message.Message):
+    """Points moved for another reason than a purchase or a refund."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    ENTRY_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    DEBT_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    BOOKED_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    entry_id: _builtins.str
+    kind: _builtins.str
+    """As in the journal: "redemption", "hold", "expiry", "adjustment" …"""
+    currency: _builtins.str
+    """"points" or "stamps"."""
+    amount: _builtins.int
+    """The change of available, pending and held together."""
+    available: _builtins.int
+    pending: _builtins.int
+    held: _builtins.int
+    debt: _builtins.int
+    reference: _builtins.str
+    """A hold, an adjustment …"""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def booked_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        entry_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        amount: _builtins.int = ...,
+        available: _builtins.int = ...,
+        pending: _builtins.int = ...,
+        held: _builtins.int = ...,
+        debt: _builtins.int = ...,
+        reference: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        booked_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "available", b"available", "booked_at", b"booked_at", "currency", b"currency", "debt", b"debt", "entry_id", b"entry_id", "held", b"held", "kind", b"kind", "member_id", b"member_id", "occurred_at", b"occurred_at", "pending", b"pending", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountPosted: _TypeAlias = AccountPosted  # noqa: Y015

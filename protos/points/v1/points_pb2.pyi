@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from protos.common.v1 import money_pb2 as _money_pb2
 from protos.common.v1 import page_pb2 as _page_pb2
 from protos.common.v1 import problem_pb2 as _problem_pb2
@@ -22,6 +23,53 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SaleChannel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SaleChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SaleChannel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SALE_CHANNEL_UNSPECIFIED: _SaleChannel.ValueType  # 0
+    SALE_CHANNEL_DINE_IN: _SaleChannel.ValueType  # 1
+    SALE_CHANNEL_TAKEAWAY: _SaleChannel.ValueType  # 2
+    SALE_CHANNEL_DELIVERY: _SaleChannel.ValueType  # 3
+    SALE_CHANNEL_ONLINE: _SaleChannel.ValueType  # 4
+    SALE_CHANNEL_PARTNER: _SaleChannel.ValueType  # 5
+
+class SaleChannel(_SaleChannel, metaclass=_SaleChannelEnumTypeWrapper):
+    """Over which channel it was bought."""
+
+SALE_CHANNEL_UNSPECIFIED: SaleChannel.ValueType  # 0
+SALE_CHANNEL_DINE_IN: SaleChannel.ValueType  # 1
+SALE_CHANNEL_TAKEAWAY: SaleChannel.ValueType  # 2
+SALE_CHANNEL_DELIVERY: SaleChannel.ValueType  # 3
+SALE_CHANNEL_ONLINE: SaleChannel.ValueType  # 4
+SALE_CHANNEL_PARTNER: SaleChannel.ValueType  # 5
+Global___SaleChannel: _TypeAlias = SaleChannel  # noqa: Y015
+
+class _RefundState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RefundStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefundState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REFUND_STATE_UNSPECIFIED: _RefundState.ValueType  # 0
+    REFUND_STATE_BOOKED: _RefundState.ValueType  # 1
+    REFUND_STATE_WAITING: _RefundState.ValueType  # 2
+    """Its receipt has not come yet."""
+    REFUND_STATE_REFUSED: _RefundState.ValueType  # 3
+    """Its receipt came later and had no room for it; `why` says what is wrong."""
+
+class RefundState(_RefundState, metaclass=_RefundStateEnumTypeWrapper): ...
+
+REFUND_STATE_UNSPECIFIED: RefundState.ValueType  # 0
+REFUND_STATE_BOOKED: RefundState.ValueType  # 1
+REFUND_STATE_WAITING: RefundState.ValueType  # 2
+"""Its receipt has not come yet."""
+REFUND_STATE_REFUSED: RefundState.ValueType  # 3
+"""Its receipt came later and had no room for it; `why` says what is wrong."""
+Global___RefundState: _TypeAlias = RefundState  # noqa: Y015
+
 @_typing.final
 class Purchase(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -33,12 +81,32 @@ class Purchase(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    TILL_ID_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    PARTY_SIZE_FIELD_NUMBER: _builtins.int
+    TAX_MINOR_FIELD_NUMBER: _builtins.int
+    TIP_MINOR_FIELD_NUMBER: _builtins.int
+    COUPON_IDS_FIELD_NUMBER: _builtins.int
+    HOLD_IDS_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     receipt_number: _builtins.str
     """As printed; unique for ever within the store. 1 to 64 characters."""
     member_id: _builtins.str
     currency: _builtins.str
     """ISO 4217; must be the store's."""
+    till_id: _builtins.str
+    """Which of the store's tills; the chain's own code."""
+    staff_id: _builtins.str
+    """Who served; the chain's own code."""
+    channel: Global___SaleChannel.ValueType
+    party_size: _builtins.int
+    """How many guests; 0: not known."""
+    tax_minor: _builtins.int
+    """Within what was paid, in minor units."""
+    tip_minor: _builtins.int
+    """Beside what was paid; earns nothing."""
     @_builtins.property
     def identity(self) -> Global___BuyerIdentity: ...
     @_builtins.property
@@ -48,6 +116,16 @@ class Purchase(_message.Message):
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Line]:
         """1 to 500."""
+
+    @_builtins.property
+    def payment(self) -> Global___Payment: ...
+    @_builtins.property
+    def coupon_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Coupons that were used. Up to 20."""
+
+    @_builtins.property
+    def hold_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Holds that the receipt was paid with: they are captured in the same commit. Up to 20."""
 
     def __init__(
         self,
@@ -59,16 +137,52 @@ class Purchase(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         currency: _builtins.str = ...,
         lines: _abc.Iterable[Global___Line] | None = ...,
+        till_id: _builtins.str = ...,
+        staff_id: _builtins.str = ...,
+        channel: Global___SaleChannel.ValueType = ...,
+        payment: Global___Payment | None = ...,
+        party_size: _builtins.int = ...,
+        tax_minor: _builtins.int = ...,
+        tip_minor: _builtins.int = ...,
+        coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
+        hold_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "identity", b"identity", "member_id", b"member_id", "occurred_at", b"occurred_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "identity", b"identity", "member_id", b"member_id", "occurred_at", b"occurred_at", "payment", b"payment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "currency", b"currency", "identity", b"identity", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "receipt_number", b"receipt_number", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "channel", b"channel", "coupon_ids", b"coupon_ids", "currency", b"currency", "hold_ids", b"hold_ids", "identity", b"identity", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "party_size", b"party_size", "payment", b"payment", "receipt_number", b"receipt_number", "staff_id", b"staff_id", "store_id", b"store_id", "tax_minor", b"tax_minor", "till_id", b"till_id", "tip_minor", b"tip_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_buyer: _TypeAlias = _typing.Literal["member_id", "identity"]  # noqa: Y015
     _WhichOneofArgType_buyer: _TypeAlias = _typing.Literal["buyer", b"buyer"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_buyer) -> _WhichOneofReturnType_buyer | None: ...
 
 Global___Purchase: _TypeAlias = Purchase  # noqa: Y015
+
+@_typing.final
+class Payment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PAYER_ID_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """"wechat", "alipay", "card", "cash" …: the chain's own word, up to 128 characters."""
+    payer_id: _builtins.str
+    """Who paid, as the payment provider names them (an openid, an Alipay id, a card's token). When no buyer is given,
+    this is the buyer; whoever is not known becomes a provisional member. Kept only as a keyed hash, and left out of
+    answers.
+    """
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        payer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "payer_id", b"payer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Payment: _TypeAlias = Payment  # noqa: Y015
 
 @_typing.final
 class BuyerIdentity(_message.Message):
@@ -101,6 +215,8 @@ class Line(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     GROSS_MINOR_FIELD_NUMBER: _builtins.int
     DISCOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    COST_MINOR_FIELD_NUMBER: _builtins.int
     item_code: _builtins.str
     """The chain's own code of the item."""
     quantity: _builtins.int
@@ -109,6 +225,10 @@ class Line(_message.Message):
     """For the whole line, before discount."""
     discount_minor: _builtins.int
     """For the whole line; 0 to gross_minor."""
+    category: _builtins.str
+    """The chain's own code of the category."""
+    cost_minor: _builtins.int
+    """What it cost the chain; 0: not known."""
     def __init__(
         self,
         *,
@@ -116,10 +236,12 @@ class Line(_message.Message):
         quantity: _builtins.int = ...,
         gross_minor: _builtins.int = ...,
         discount_minor: _builtins.int = ...,
+        category: _builtins.str = ...,
+        cost_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["discount_minor", b"discount_minor", "gross_minor", b"gross_minor", "item_code", b"item_code", "quantity", b"quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "cost_minor", b"cost_minor", "discount_minor", b"discount_minor", "gross_minor", b"gross_minor", "item_code", b"item_code", "quantity", b"quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,6 +262,8 @@ class BookedPurchase(_message.Message):
     BALANCE_POINTS_FIELD_NUMBER: _builtins.int
     LEVEL_BEFORE_FIELD_NUMBER: _builtins.int
     LEVEL_AFTER_FIELD_NUMBER: _builtins.int
+    REDEEMED_FIELD_NUMBER: _builtins.int
+    UNKNOWN_HOLD_IDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     points: _builtins.int
     """Granted."""
@@ -157,6 +281,14 @@ class BookedPurchase(_message.Message):
     def breakdown(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarnedPart]:
         """How the points came about; its parts sum to `points`."""
 
+    @_builtins.property
+    def redeemed(self) -> _containers.RepeatedCompositeFieldContainer[Global___Redeemed]:
+        """What the holds paid."""
+
+    @_builtins.property
+    def unknown_hold_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Holds that the receipt names and the account does not have: nothing was taken for them."""
+
     def __init__(
         self,
         *,
@@ -169,14 +301,45 @@ class BookedPurchase(_message.Message):
         balance_points: _builtins.int = ...,
         level_before: _builtins.str = ...,
         level_after: _builtins.str = ...,
+        redeemed: _abc.Iterable[Global___Redeemed] | None = ...,
+        unknown_hold_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "paid", b"paid", "purchase", b"purchase"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_points", b"balance_points", "booked_at", b"booked_at", "breakdown", b"breakdown", "id", b"id", "level_after", b"level_after", "level_before", b"level_before", "paid", b"paid", "points", b"points", "purchase", b"purchase"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_points", b"balance_points", "booked_at", b"booked_at", "breakdown", b"breakdown", "id", b"id", "level_after", b"level_after", "level_before", b"level_before", "paid", b"paid", "points", b"points", "purchase", b"purchase", "redeemed", b"redeemed", "unknown_hold_ids", b"unknown_hold_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BookedPurchase: _TypeAlias = BookedPurchase  # noqa: Y015
+
+@_typing.final
+class Redeemed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    DEBT_FIELD_NUMBER: _builtins.int
+    hold_id: _builtins.str
+    currency: _builtins.str
+    amount: _builtins.int
+    debt: _builtins.int
+    """Of the amount: what was no longer there, since the hold had run out, and is owed now."""
+    def __init__(
+        self,
+        *,
+        hold_id: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        amount: _builtins.int = ...,
+        debt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "currency", b"currency", "debt", b"debt", "hold_id", b"hold_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Redeemed: _TypeAlias = Redeemed  # noqa: Y015
 
 @_typing.final
 class EarnedPart(_message.Message):
@@ -185,25 +348,620 @@ class EarnedPart(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     PROGRAM_VERSION_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """Which rule: "base", "tier:silver"."""
     program_version: _builtins.int
     """The version of the program that was used."""
     points: _builtins.int
+    currency: _builtins.str
+    """"points" or "stamps"."""
     def __init__(
         self,
         *,
         rule: _builtins.str = ...,
         program_version: _builtins.int = ...,
         points: _builtins.int = ...,
+        currency: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "program_version", b"program_version", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "points", b"points", "program_version", b"program_version", "rule", b"rule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EarnedPart: _TypeAlias = EarnedPart  # noqa: Y015
+
+@_typing.final
+class Refund(_message.Message):
+    """A refund as the till sent it. Its store and number name it for ever."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    REFUND_NUMBER_FIELD_NUMBER: _builtins.int
+    RECEIPT_NUMBER_FIELD_NUMBER: _builtins.int
+    RECEIPT_STORE_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    TILL_ID_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    refund_number: _builtins.str
+    """As printed; unique for ever within the store. 1 to 64 characters."""
+    receipt_number: _builtins.str
+    """The receipt that it takes back."""
+    receipt_store_id: _builtins.str
+    """Where that receipt is from; empty: the same store."""
+    till_id: _builtins.str
+    staff_id: _builtins.str
+    reason: _builtins.str
+    """A code of the chain's; not free text."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the guest got the money back."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefundLine]:
+        """None: everything that is left of the receipt."""
+
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+        refund_number: _builtins.str = ...,
+        receipt_number: _builtins.str = ...,
+        receipt_store_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lines: _abc.Iterable[Global___RefundLine] | None = ...,
+        till_id: _builtins.str = ...,
+        staff_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "occurred_at", b"occurred_at", "reason", b"reason", "receipt_number", b"receipt_number", "receipt_store_id", b"receipt_store_id", "refund_number", b"refund_number", "staff_id", b"staff_id", "store_id", b"store_id", "till_id", b"till_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Refund: _TypeAlias = Refund  # noqa: Y015
+
+@_typing.final
+class RefundLine(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """The receipt's line, counted from 1."""
+    quantity: _builtins.int
+    """Pieces taken back; 0: money only."""
+    amount_minor: _builtins.int
+    """Money given back, in minor units; unset: the pieces' share of what the line still has."""
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        quantity: _builtins.int = ...,
+        amount_minor: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor", "amount_minor", b"amount_minor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor", "amount_minor", b"amount_minor", "line", b"line", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__amount_minor: _TypeAlias = _typing.Literal["amount_minor"]  # noqa: Y015
+    _WhichOneofArgType__amount_minor: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amount_minor) -> _WhichOneofReturnType__amount_minor | None: ...
+
+Global___RefundLine: _TypeAlias = RefundLine  # noqa: Y015
+
+@_typing.final
+class BookedRefund(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
+    BOOKED_AT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    REFUNDED_MINOR_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    COUPON_IDS_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    state: Global___RefundState.ValueType
+    member_id: _builtins.str
+    """Empty while it waits."""
+    purchase_id: _builtins.str
+    refunded_minor: _builtins.int
+    """What the guest got back, in minor units of the receipt's currency."""
+    whole: _builtins.bool
+    """Nothing of the receipt is left."""
+    why: _builtins.str
+    @_builtins.property
+    def refund(self) -> Global___Refund: ...
+    @_builtins.property
+    def booked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def taken(self) -> _containers.RepeatedCompositeFieldContainer[Global___TakenBack]: ...
+    @_builtins.property
+    def given(self) -> _containers.RepeatedCompositeFieldContainer[Global___GivenBack]: ...
+    @_builtins.property
+    def coupon_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Coupons of the receipt that came back."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        refund: Global___Refund | None = ...,
+        booked_at: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___RefundState.ValueType = ...,
+        member_id: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        refunded_minor: _builtins.int = ...,
+        whole: _builtins.bool = ...,
+        taken: _abc.Iterable[Global___TakenBack] | None = ...,
+        given: _abc.Iterable[Global___GivenBack] | None = ...,
+        coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "refund", b"refund"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "coupon_ids", b"coupon_ids", "given", b"given", "id", b"id", "member_id", b"member_id", "purchase_id", b"purchase_id", "refund", b"refund", "refunded_minor", b"refunded_minor", "state", b"state", "taken", b"taken", "whole", b"whole", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BookedRefund: _TypeAlias = BookedRefund  # noqa: Y015
+
+@_typing.final
+class TakenBack(_message.Message):
+    """What a refund took back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
+    DEBT_FIELD_NUMBER: _builtins.int
+    SHORT_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    taken: _builtins.int
+    debt: _builtins.int
+    """Owed now; what is earned next pays it off."""
+    short: _builtins.int
+    """Left to the member, by the program's policy."""
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        taken: _builtins.int = ...,
+        debt: _builtins.int = ...,
+        short: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "debt", b"debt", "short", b"short", "taken", b"taken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakenBack: _TypeAlias = TakenBack  # noqa: Y015
+
+@_typing.final
+class GivenBack(_message.Message):
+    """What came back of what the purchase had redeemed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    hold_id: _builtins.str
+    currency: _builtins.str
+    amount: _builtins.int
+    def __init__(
+        self,
+        *,
+        hold_id: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        amount: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "currency", b"currency", "hold_id", b"hold_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GivenBack: _TypeAlias = GivenBack  # noqa: Y015
+
+@_typing.final
+class RecordRefundsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refund]: ...
+    def __init__(
+        self,
+        *,
+        refunds: _abc.Iterable[Global___Refund] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refunds", b"refunds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRefundsRequest: _TypeAlias = RecordRefundsRequest  # noqa: Y015
+
+@_typing.final
+class RecordRefundsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefundResult]: ...
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___RefundResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRefundsResponse: _TypeAlias = RecordRefundsResponse  # noqa: Y015
+
+@_typing.final
+class RefundResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDED_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def recorded(self) -> Global___RecordedRefund: ...
+    @_builtins.property
+    def problem(self) -> _problem_pb2.Problem: ...
+    def __init__(
+        self,
+        *,
+        recorded: Global___RecordedRefund | None = ...,
+        problem: _problem_pb2.Problem | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["problem", b"problem", "recorded", b"recorded", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["problem", b"problem", "recorded", b"recorded", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["recorded", "problem"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___RefundResult: _TypeAlias = RefundResult  # noqa: Y015
+
+@_typing.final
+class RecordedRefund(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKED_FIELD_NUMBER: _builtins.int
+    REPEATED_CALL_FIELD_NUMBER: _builtins.int
+    repeated_call: _builtins.bool
+    """It had been received before; this is how it stands now."""
+    @_builtins.property
+    def booked(self) -> Global___BookedRefund: ...
+    def __init__(
+        self,
+        *,
+        booked: Global___BookedRefund | None = ...,
+        repeated_call: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked", b"booked"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked", b"booked", "repeated_call", b"repeated_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordedRefund: _TypeAlias = RecordedRefund  # noqa: Y015
+
+@_typing.final
+class ReceiptName(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    RECEIPT_NUMBER_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    receipt_number: _builtins.str
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+        receipt_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt_number", b"receipt_number", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiptName: _TypeAlias = ReceiptName  # noqa: Y015
+
+@_typing.final
+class GetReceiptsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptName]: ...
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[Global___ReceiptName] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptsRequest: _TypeAlias = GetReceiptsRequest  # noqa: Y015
+
+@_typing.final
+class GetReceiptsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Receipt]: ...
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[Global___Receipt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptsResponse: _TypeAlias = GetReceiptsResponse  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """All that is known under a receipt's number. Empty: nothing, or not for this caller."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKED_FIELD_NUMBER: _builtins.int
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def booked(self) -> Global___BookedPurchase: ...
+    @_builtins.property
+    def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookedRefund]:
+        """Booked ones, in the order of booking; those that wait stand in ListWaitingRefunds."""
+
+    def __init__(
+        self,
+        *,
+        booked: Global___BookedPurchase | None = ...,
+        refunds: _abc.Iterable[Global___BookedRefund] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked", b"booked"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked", b"booked", "refunds", b"refunds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class ReconcileDayRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    day: _builtins.str
+    """The store's own day, like "2026-03-01", in its time zone."""
+    @_builtins.property
+    def totals(self) -> Global___DayTotals: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayItem]:
+        """All of the day's receipts and refunds as the store has them, up to 20,000; none: only the totals are compared."""
+
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+        day: _builtins.str = ...,
+        totals: Global___DayTotals | None = ...,
+        items: _abc.Iterable[Global___DayItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "items", b"items", "store_id", b"store_id", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconcileDayRequest: _TypeAlias = ReconcileDayRequest  # noqa: Y015
+
+@_typing.final
+class DayTotals(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASES_FIELD_NUMBER: _builtins.int
+    PAID_MINOR_FIELD_NUMBER: _builtins.int
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    REFUNDED_MINOR_FIELD_NUMBER: _builtins.int
+    purchases: _builtins.int
+    paid_minor: _builtins.int
+    refunds: _builtins.int
+    refunded_minor: _builtins.int
+    def __init__(
+        self,
+        *,
+        purchases: _builtins.int = ...,
+        paid_minor: _builtins.int = ...,
+        refunds: _builtins.int = ...,
+        refunded_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["paid_minor", b"paid_minor", "purchases", b"purchases", "refunded_minor", b"refunded_minor", "refunds", b"refunds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayTotals: _TypeAlias = DayTotals  # noqa: Y015
+
+@_typing.final
+class DayItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    IS_REFUND_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    number: _builtins.str
+    """Of the receipt, or of the refund."""
+    is_refund: _builtins.bool
+    amount_minor: _builtins.int
+    def __init__(
+        self,
+        *,
+        number: _builtins.str = ...,
+        is_refund: _builtins.bool = ...,
+        amount_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "is_refund", b"is_refund", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayItem: _TypeAlias = DayItem  # noqa: Y015
+
+@_typing.final
+class ReconcileDayResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHES_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    matches: _builtins.bool
+    @_builtins.property
+    def totals(self) -> Global___DayTotals:
+        """What was booked."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayDifference]:
+        """By number; complete only when items were sent."""
+
+    def __init__(
+        self,
+        *,
+        matches: _builtins.bool = ...,
+        totals: Global___DayTotals | None = ...,
+        differences: _abc.Iterable[Global___DayDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "matches", b"matches", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconcileDayResponse: _TypeAlias = ReconcileDayResponse  # noqa: Y015
+
+@_typing.final
+class DayDifference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    IS_REFUND_FIELD_NUMBER: _builtins.int
+    BOOKED_MINOR_FIELD_NUMBER: _builtins.int
+    STORE_MINOR_FIELD_NUMBER: _builtins.int
+    number: _builtins.str
+    is_refund: _builtins.bool
+    booked_minor: _builtins.int
+    """Unset: missing in the store."""
+    store_minor: _builtins.int
+    """Unset: missing here."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.str = ...,
+        is_refund: _builtins.bool = ...,
+        booked_minor: _builtins.int | None = ...,
+        store_minor: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_booked_minor", b"_booked_minor", "_store_minor", b"_store_minor", "booked_minor", b"booked_minor", "store_minor", b"store_minor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_booked_minor", b"_booked_minor", "_store_minor", b"_store_minor", "booked_minor", b"booked_minor", "is_refund", b"is_refund", "number", b"number", "store_minor", b"store_minor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__booked_minor: _TypeAlias = _typing.Literal["booked_minor"]  # noqa: Y015
+    _WhichOneofArgType__booked_minor: _TypeAlias = _typing.Literal["_booked_minor", b"_booked_minor"]  # noqa: Y015
+    _WhichOneofReturnType__store_minor: _TypeAlias = _typing.Literal["store_minor"]  # noqa: Y015
+    _WhichOneofArgType__store_minor: _TypeAlias = _typing.Literal["_store_minor", b"_store_minor"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__booked_minor) -> _WhichOneofReturnType__booked_minor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__store_minor) -> _WhichOneofReturnType__store_minor | None: ...
+
+Global___DayDifference: _TypeAlias = DayDifference  # noqa: Y015
+
+@_typing.final
+class ListWaitingRefundsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIVED_BEFORE_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def received_before(self) -> _timestamp_pb2.Timestamp:
+        """Only those received before this moment; unset: all."""
+
+    @_builtins.property
+    def page(self) -> _page_pb2.Page: ...
+    def __init__(
+        self,
+        *,
+        received_before: _timestamp_pb2.Timestamp | None = ...,
+        page: _page_pb2.Page | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "received_before", b"received_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "received_before", b"received_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWaitingRefundsRequest: _TypeAlias = ListWaitingRefundsRequest  # noqa: Y015
+
+@_typing.final
+class ListWaitingRefundsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    END_CURSOR_FIELD_NUMBER: _builtins.int
+    end_cursor: _builtins.str
+    """For the page after this one; empty: this was the last."""
+    @_builtins.property
+    def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookedRefund]: ...
+    def __init__(
+        self,
+        *,
+        refunds: _abc.Iterable[Global___BookedRefund] | None = ...,
+        end_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_cursor", b"end_cursor", "refunds", b"refunds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWaitingRefundsResponse: _TypeAlias = ListWaitingRefundsResponse  # noqa: Y015
 
 @_typing.final
 class RecordPurchaseRequest(_message.Message):
@@ -324,14 +1082,27 @@ class Account(_message.Message):
     LIFETIME_POINTS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
+    BALANCES_FIELD_NUMBER: _builtins.int
+    FROZEN_FIELD_NUMBER: _builtins.int
+    NEXT_EXPIRIES_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     available_points: _builtins.int
     """What can be spent."""
     lifetime_points: _builtins.int
     version: _builtins.int
     """Of the last posting; 0: none yet."""
+    frozen: _builtins.bool
+    """It can earn, not spend."""
     @_builtins.property
     def tier(self) -> Global___Tier: ...
+    @_builtins.property
+    def balances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Balance]:
+        """One for each currency that ever had something; "points" always."""
+
+    @_builtins.property
+    def next_expiries(self) -> _containers.RepeatedCompositeFieldContainer[Global___NextExpiry]:
+        """What goes next of each currency."""
+
     def __init__(
         self,
         *,
@@ -340,14 +1111,83 @@ class Account(_message.Message):
         lifetime_points: _builtins.int = ...,
         version: _builtins.int = ...,
         tier: Global___Tier | None = ...,
+        balances: _abc.Iterable[Global___Balance] | None = ...,
+        frozen: _builtins.bool = ...,
+        next_expiries: _abc.Iterable[Global___NextExpiry] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tier", b"tier"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available_points", b"available_points", "lifetime_points", b"lifetime_points", "member_id", b"member_id", "tier", b"tier", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available_points", b"available_points", "balances", b"balances", "frozen", b"frozen", "lifetime_points", b"lifetime_points", "member_id", b"member_id", "next_expiries", b"next_expiries", "tier", b"tier", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
+
+@_typing.final
+class Balance(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    DEBT_FIELD_NUMBER: _builtins.int
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    """"points" or "stamps"."""
+    available: _builtins.int
+    """What can be spent."""
+    pending: _builtins.int
+    """Not available yet."""
+    held: _builtins.int
+    """Set aside by holds."""
+    debt: _builtins.int
+    """Owed: what is earned next pays it off."""
+    lifetime: _builtins.int
+    """Earned since the member joined, less what refunds took back."""
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        available: _builtins.int = ...,
+        pending: _builtins.int = ...,
+        held: _builtins.int = ...,
+        debt: _builtins.int = ...,
+        lifetime: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "currency", b"currency", "debt", b"debt", "held", b"held", "lifetime", b"lifetime", "pending", b"pending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Balance: _TypeAlias = Balance  # noqa: Y015
+
+@_typing.final
+class NextExpiry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    amount: _builtins.int
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        amount: _builtins.int = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "currency", b"currency", "expires_at", b"expires_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NextExpiry: _TypeAlias = NextExpiry  # noqa: Y015
 
 @_typing.final
 class Tier(_message.Message):
@@ -441,19 +1281,33 @@ class Entry(_message.Message):
     BALANCE_POINTS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    BOOKED_BY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
-    """"purchase"."""
+    """"purchase", "refund", "redemption", "reversal", "hold", "hold_voided", "hold_expired", "hold_extended",
+    "hold_pinned", "release", "expiry", "adjustment", "opening", "frozen", "unfrozen", "merged_into", "merged_from".
+    """
     points: _builtins.int
-    """What the account got; negative: what was taken."""
+    """What the account got; negative: what was taken. Holds move nothing."""
     balance_points: _builtins.int
+    """Available afterwards, in this currency."""
     version: _builtins.int
     reference: _builtins.str
-    """What it was for: a purchase id."""
+    """What it was for: a purchase id, a refund id, a hold id …"""
+    currency: _builtins.str
+    """"points" or "stamps"."""
+    booked_by: _builtins.str
+    """Who booked it: "till:key_…", "staff:…"; "program" for what time brings."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def booked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def balance(self) -> Global___Balance:
+        """All of the account's balance in this currency afterwards."""
+
     def __init__(
         self,
         *,
@@ -465,10 +1319,13 @@ class Entry(_message.Message):
         balance_points: _builtins.int = ...,
         version: _builtins.int = ...,
         reference: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        balance: Global___Balance | None = ...,
+        booked_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "booked_at", b"booked_at", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_points", b"balance_points", "booked_at", b"booked_at", "id", b"id", "kind", b"kind", "occurred_at", b"occurred_at", "points", b"points", "reference", b"reference", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "balance_points", b"balance_points", "booked_at", b"booked_at", "booked_by", b"booked_by", "currency", b"currency", "id", b"id", "kind", b"kind", "occurred_at", b"occurred_at", "points", b"points", "reference", b"reference", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

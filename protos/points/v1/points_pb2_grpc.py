@@ -45,6 +45,31 @@ class PointsStub:
                 request_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.SerializeToString,
                 response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesResponse.FromString,
                 _registered_method=True)
+        self.StreamPurchases = channel.stream_stream(
+                '/huitou.points.v1.Points/StreamPurchases',
+                request_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesResponse.FromString,
+                _registered_method=True)
+        self.RecordRefunds = channel.unary_unary(
+                '/huitou.points.v1.Points/RecordRefunds',
+                request_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordRefundsRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordRefundsResponse.FromString,
+                _registered_method=True)
+        self.GetReceipts = channel.unary_unary(
+                '/huitou.points.v1.Points/GetReceipts',
+                request_serializer=protos_dot_points_dot_v1_dot_points__pb2.GetReceiptsRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.GetReceiptsResponse.FromString,
+                _registered_method=True)
+        self.ReconcileDay = channel.unary_unary(
+                '/huitou.points.v1.Points/ReconcileDay',
+                request_serializer=protos_dot_points_dot_v1_dot_points__pb2.ReconcileDayRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.ReconcileDayResponse.FromString,
+                _registered_method=True)
+        self.ListWaitingRefunds = channel.unary_unary(
+                '/huitou.points.v1.Points/ListWaitingRefunds',
+                request_serializer=protos_dot_points_dot_v1_dot_points__pb2.ListWaitingRefundsRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.ListWaitingRefundsResponse.FromString,
+                _registered_method=True)
         self.GetAccounts = channel.unary_unary(
                 '/huitou.points.v1.Points/GetAccounts',
                 request_serializer=protos_dot_points_dot_v1_dot_points__pb2.GetAccountsRequest.SerializeToString,
@@ -69,8 +94,45 @@ class PointsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordPurchases(self, request, context):
-        """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
+        """Books up to 5,000, each with its own result in the order of the input. Receipts of one member are booked in
         the order given.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamPurchases(self, request_iterator, context):
+        """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
+        was answered is booked; after a break the whole stream can be sent again without harm.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordRefunds(self, request, context):
+        """Takes back up to 500 receipts, whole or by line, each with its own result in the order of the input. One whose
+        receipt has not come waits for it. Store and refund number are the command's key, for ever.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReceipts(self, request, context):
+        """Up to 500 receipts with their refunds, in the order of the input, empty where there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReconcileDay(self, request, context):
+        """Compares a store's day with what was booked, and tells which receipts and refunds differ.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWaitingRefunds(self, request, context):
+        """Refunds whose receipt has not come, the oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,6 +164,31 @@ def add_PointsServicer_to_server(servicer, server):
                     servicer.RecordPurchases,
                     request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.FromString,
                     response_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesResponse.SerializeToString,
+            ),
+            'StreamPurchases': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamPurchases,
+                    request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesResponse.SerializeToString,
+            ),
+            'RecordRefunds': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordRefunds,
+                    request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordRefundsRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordRefundsResponse.SerializeToString,
+            ),
+            'GetReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipts,
+                    request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.GetReceiptsRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_points__pb2.GetReceiptsResponse.SerializeToString,
+            ),
+            'ReconcileDay': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReconcileDay,
+                    request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.ReconcileDayRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_points__pb2.ReconcileDayResponse.SerializeToString,
+            ),
+            'ListWaitingRefunds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWaitingRefunds,
+                    request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.ListWaitingRefundsRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_points__pb2.ListWaitingRefundsResponse.SerializeToString,
             ),
             'GetAccounts': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAccounts,
@@ -169,6 +256,141 @@ class Points:
             '/huitou.points.v1.Points/RecordPurchases',
             protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.SerializeToString,
             protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamPurchases(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/huitou.points.v1.Points/StreamPurchases',
+            protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordRefunds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.points.v1.Points/RecordRefunds',
+            protos_dot_points_dot_v1_dot_points__pb2.RecordRefundsRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_points__pb2.RecordRefundsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.points.v1.Points/GetReceipts',
+            protos_dot_points_dot_v1_dot_points__pb2.GetReceiptsRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_points__pb2.GetReceiptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReconcileDay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.points.v1.Points/ReconcileDay',
+            protos_dot_points_dot_v1_dot_points__pb2.ReconcileDayRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_points__pb2.ReconcileDayResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWaitingRefunds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.points.v1.Points/ListWaitingRefunds',
+            protos_dot_points_dot_v1_dot_points__pb2.ListWaitingRefundsRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_points__pb2.ListWaitingRefundsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,9 +36,23 @@ class PointsStub:
     RecordPurchase: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordPurchaseRequest, _points_pb2.RecordPurchaseResponse]
     """Books one receipt. Store and receipt number are the command's key, for ever."""
     RecordPurchases: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]
-    """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
+    """Books up to 5,000, each with its own result in the order of the input. Receipts of one member are booked in
     the order given.
     """
+    StreamPurchases: _grpc.StreamStreamMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]
+    """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
+    was answered is booked; after a break the whole stream can be sent again without harm.
+    """
+    RecordRefunds: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordRefundsRequest, _points_pb2.RecordRefundsResponse]
+    """Takes back up to 500 receipts, whole or by line, each with its own result in the order of the input. One whose
+    receipt has not come waits for it. Store and refund number are the command's key, for ever.
+    """
+    GetReceipts: _grpc.UnaryUnaryMultiCallable[_points_pb2.GetReceiptsRequest, _points_pb2.GetReceiptsResponse]
+    """Up to 500 receipts with their refunds, in the order of the input, empty where there is none."""
+    ReconcileDay: _grpc.UnaryUnaryMultiCallable[_points_pb2.ReconcileDayRequest, _points_pb2.ReconcileDayResponse]
+    """Compares a store's day with what was booked, and tells which receipts and refunds differ."""
+    ListWaitingRefunds: _grpc.UnaryUnaryMultiCallable[_points_pb2.ListWaitingRefundsRequest, _points_pb2.ListWaitingRefundsResponse]
+    """Refunds whose receipt has not come, the oldest first."""
     GetAccounts: _grpc.UnaryUnaryMultiCallable[_points_pb2.GetAccountsRequest, _points_pb2.GetAccountsResponse]
     """Up to 1,000 accounts in the order of the input; an account nobody booked to is empty, not missing."""
     ListEntries: _grpc.UnaryUnaryMultiCallable[_points_pb2.ListEntriesRequest, _points_pb2.ListEntriesResponse]
@@ -52,9 +66,23 @@ class PointsAsyncStub(PointsStub):
     RecordPurchase: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordPurchaseRequest, _points_pb2.RecordPurchaseResponse]  # type: ignore[assignment]
     """Books one receipt. Store and receipt number are the command's key, for ever."""
     RecordPurchases: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]  # type: ignore[assignment]
-    """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
+    """Books up to 5,000, each with its own result in the order of the input. Receipts of one member are booked in
     the order given.
     """
+    StreamPurchases: _aio.StreamStreamMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]  # type: ignore[assignment]
+    """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
+    was answered is booked; after a break the whole stream can be sent again without harm.
+    """
+    RecordRefunds: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordRefundsRequest, _points_pb2.RecordRefundsResponse]  # type: ignore[assignment]
+    """Takes back up to 500 receipts, whole or by line, each with its own result in the order of the input. One whose
+    receipt has not come waits for it. Store and refund number are the command's key, for ever.
+    """
+    GetReceipts: _aio.UnaryUnaryMultiCallable[_points_pb2.GetReceiptsRequest, _points_pb2.GetReceiptsResponse]  # type: ignore[assignment]
+    """Up to 500 receipts with their refunds, in the order of the input, empty where there is none."""
+    ReconcileDay: _aio.UnaryUnaryMultiCallable[_points_pb2.ReconcileDayRequest, _points_pb2.ReconcileDayResponse]  # type: ignore[assignment]
+    """Compares a store's day with what was booked, and tells which receipts and refunds differ."""
+    ListWaitingRefunds: _aio.UnaryUnaryMultiCallable[_points_pb2.ListWaitingRefundsRequest, _points_pb2.ListWaitingRefundsResponse]  # type: ignore[assignment]
+    """Refunds whose receipt has not come, the oldest first."""
     GetAccounts: _aio.UnaryUnaryMultiCallable[_points_pb2.GetAccountsRequest, _points_pb2.GetAccountsResponse]  # type: ignore[assignment]
     """Up to 1,000 accounts in the order of the input; an account nobody booked to is empty, not missing."""
     ListEntries: _aio.UnaryUnaryMultiCallable[_points_pb2.ListEntriesRequest, _points_pb2.ListEntriesResponse]  # type: ignore[assignment]
@@ -77,9 +105,53 @@ class PointsServicer(metaclass=_abc_1.ABCMeta):
         request: _points_pb2.RecordPurchasesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_points_pb2.RecordPurchasesResponse, _abc.Awaitable[_points_pb2.RecordPurchasesResponse]]:
-        """Books up to 500, each with its own result in the order of the input. Receipts of one member are booked in
+        """Books up to 5,000, each with its own result in the order of the input. Receipts of one member are booked in
         the order given.
         """
+
+    @_abc_1.abstractmethod
+    def StreamPurchases(
+        self,
+        request_iterator: _MaybeAsyncIterator[_points_pb2.RecordPurchasesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_points_pb2.RecordPurchasesResponse], _abc.AsyncIterator[_points_pb2.RecordPurchasesResponse]]:
+        """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
+        was answered is booked; after a break the whole stream can be sent again without harm.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordRefunds(
+        self,
+        request: _points_pb2.RecordRefundsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.RecordRefundsResponse, _abc.Awaitable[_points_pb2.RecordRefundsResponse]]:
+        """Takes back up to 500 receipts, whole or by line, each with its own result in the order of the input. One whose
+        receipt has not come waits for it. Store and refund number are the command's key, for ever.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReceipts(
+        self,
+        request: _points_pb2.GetReceiptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.GetReceiptsResponse, _abc.Awaitable[_points_pb2.GetReceiptsResponse]]:
+        """Up to 500 receipts with their refunds, in the order of the input, empty where there is none."""
+
+    @_abc_1.abstractmethod
+    def ReconcileDay(
+        self,
+        request: _points_pb2.ReconcileDayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.ReconcileDayResponse, _abc.Awaitable[_points_pb2.ReconcileDayResponse]]:
+        """Compares a store's day with what was booked, and tells which receipts and refunds differ."""
+
+    @_abc_1.abstractmethod
+    def ListWaitingRefunds(
+        self,
+        request: _points_pb2.ListWaitingRefundsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.ListWaitingRefundsResponse, _abc.Awaitable[_points_pb2.ListWaitingRefundsResponse]]:
+        """Refunds whose receipt has not come, the oldest first."""
 
     @_abc_1.abstractmethod
     def GetAccounts(
