@@ -7,7 +7,7 @@ cheaper each command, and a batch is never waited for.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from services.kit.background import background
@@ -54,6 +54,10 @@ class GroupCommit(Generic[C, A]):
     What was submitted together is committed together: `max_batch` bounds what is put beside it, and a submission that
     is larger by itself makes a batch of its own.
 
+    With `at_once` 2, a second commit begins beside the first as soon as a full batch waits: one is worked out while the
+    other is at the database. `key_of` then names what a command changes. Commands of one key are carried out in their
+    order and never in two commits at once; those whose key is under way wait for it, whatever they came with.
+
     An answer is either the command's or the Problem that this one command alone has. When `commit` raises, nothing of
     the batch was done.
     """
@@ -65,7 +69,11 @@ class GroupCommit(Generic[C, A]):
         name: str,
         max_batch: int = 500,
         max_waiting: int = 5_000,
+        at_once: int = 1,
+        key_of: Callable[[C], Hashable] = id,
     ) -> None:
+        self._at_once, self._key_of = at_once, key_of
+        self._under_way: dict[asyncio.Task[None], frozenset[Hashable]] = {}
         self._commit = commit
         self._name, self._max_batch, self._max_waiting = name, max_batch, max_waiting
         self._waiting: deque[Submission[C, A]] = deque()
@@ -124,22 +132,67 @@ class GroupCommit(Generic[C, A]):
         return max(1, round(batches * self._batch_s * 1_000))
 
     async def _work(self) -> None:
-        while self._accepting or self._waiting:
-            await self._arrived.wait()
-            check_cancelled()
-            if batch := self._next_batch():
-                await self._carry_out(batch)
-            elif self._accepting:
+        try:
+            while self._accepting or self._waiting or self._under_way:
+                await self._arrived.wait()
+                check_cancelled()
                 self._arrived.clear()
+                self._begin()
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    def _next_batch(self) -> "Submission[C, A]":
+    def _begin(self) -> None:
+        """Begin a commit if none is under way; one more beside it only for a full batch."""
+        while self._waiting and (
+            not self._under_way or (len(self._under_way) < self._at_once and self._waiting_commands >= self._max_batch)
+        ):
+            batch = self._next_batch(frozenset().union(*self._under_way.values()))
+            if not batch:
+                if self._under_way:
+                    return  # all that waits is for what is under way
+                continue
+            keys = frozenset(self._key_of(command) for command, _ in batch) if self._at_once > 1 else frozenset()
+            task = asyncio.create_task(self._carry_out(batch), name=f"commit {self._name}")
+            self._under_way[task] = keys
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._arrived.set()
+
+    def _next_batch(self, busy: frozenset[Hashable]) -> "Submission[C, A]":
         batch: Submission[C, A] = []
+        blocked = set(busy)
+        left: list[Submission[C, A]] = []
         while self._waiting and (not batch or len(batch) + len(self._waiting[0]) <= self._max_batch):
-            submission = self._waiting.popleft()
-            self._waiting_commands -= len(submission)
             # One whose caller was cancelled is left out: nobody waits for it any more.
-            batch += [waiting for waiting in submission if not waiting[1].done()]
+            submission = [waiting for waiting in self._pop() if not waiting[1].done()]
+            if blocked:
+                ready, waits = self._parted(submission, blocked)
+                left += [waits] if waits else []
+                submission = ready
+            batch += submission
+        for waits in reversed(left):
+            self._waiting.appendleft(waits)
+            self._waiting_commands += len(waits)
         return batch
+
+    def _pop(self) -> "Submission[C, A]":
+        submission = self._waiting.popleft()
+        self._waiting_commands -= len(submission)
+        return submission
+
+    def _parted(
+        self, submission: "Submission[C, A]", blocked: set[Hashable]
+    ) -> "tuple[Submission[C, A], Submission[C, A]]":
+        """Return what can be begun, and what must wait for a key in `blocked`."""
+        ready: Submission[C, A] = []
+        waits: Submission[C, A] = []
+        for waiting in submission:
+            (waits if self._key_of(waiting[0]) in blocked else ready).append(waiting)
+        return ready, waits
 
     async def _carry_out(self, batch: "Submission[C, A]") -> None:
         loop = asyncio.get_running_loop()

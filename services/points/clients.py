@@ -1,14 +1,15 @@
 """members, asked over gRPC: who has an identity, who exists, which stores there are."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from protos.members.v1 import chains_pb2, chains_pb2_grpc, members_pb2, members_pb2_grpc
 from services.kit.clock import Clock
 from services.kit.principal import Caller, Principal
 from services.kit.rpc.client import RpcChannel
-from services.points.usecases.record_purchases import Identity, Store
+from services.kit.timestamps import to_timestamp
+from services.points.usecases.record_purchases import Identity, Payer, Store
 
 CACHE_SIZE = 100_000
 CACHE_LIFETIME = timedelta(minutes=1)
@@ -19,6 +20,20 @@ KINDS = {
     "email": members_pb2.IDENTITY_KIND_EMAIL,
     "external": members_pb2.IDENTITY_KIND_EXTERNAL,
 }
+
+
+PAYERS_AT_ONCE = 1_000
+UNKNOWN_KIND = "unknown"
+LONGEST_KIND = 32
+
+
+def _payer(payer: Payer) -> members_pb2.Payer:
+    return members_pb2.Payer(
+        hash=payer.hash,
+        payment_kind=payer.payment_kind[:LONGEST_KIND] or UNKNOWN_KIND,
+        store_id=payer.store,
+        paid_at=to_timestamp(payer.paid_at),
+    )
 
 
 def _service(chain: str) -> Principal:
@@ -48,6 +63,25 @@ class MembersClient:
             )
             found = {one: id_ for one, id_ in zip(missing, answer.member_ids, strict=True) if id_}
             self._remember(chain, found, until=now + CACHE_LIFETIME)
+            known |= found
+        return known
+
+    async def enroll_payers(self, chain: str, payers: Sequence[Payer]) -> Mapping[str, str]:
+        """Return the member of each payer by hash; whoever is new becomes a provisional member."""
+        now = self._clock()
+        cached = {one.hash: self._resolved.get((chain, Identity("payer", one.hash))) for one in payers}
+        known = {hash_: kept[1] for hash_, kept in cached.items() if kept is not None and now < kept[0]}
+        missing = [one for one in payers if one.hash not in known]
+        for start in range(0, len(missing), PAYERS_AT_ONCE):
+            some = missing[start : start + PAYERS_AT_ONCE]
+            request = members_pb2.EnrollPayersRequest(payers=[_payer(one) for one in some])
+            answer = await self._channel.call(
+                self._members.EnrollPayers, request, principal=_service(chain), idempotent=True
+            )
+            found = {one.hash: found.member_id for one, found in zip(some, answer.payers, strict=True)}
+            self._remember(
+                chain, {Identity("payer", hash_): id_ for hash_, id_ in found.items()}, until=now + CACHE_LIFETIME
+            )
             known |= found
         return known
 

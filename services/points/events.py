@@ -1,46 +1,46 @@
 """What points tells and hears, as protos."""
 
-from collections.abc import Iterator
-
 from google.protobuf.message import Message
 
 from protos.common.v1.money_pb2 import Money
 from protos.events.v1 import members_pb2, points_pb2
 from services.kit.outbox.events import Event, EventCursor
 from services.kit.timestamps import to_timestamp
-from services.points.domain.booking import Booking, LedgerEvent, PurchaseBooked, TierChanged
+from services.points.domain.commands import AnyCommand
+from services.points.domain.drafts import Key
+from services.points.domain.facts import AccountPosted, LedgerEvent, PurchaseBooked, RefundBooked, TierChanged
+from services.points.domain.programs import POINTS
 from services.points.usecases.record_purchases import Store
 
 STREAM = "points.account"
 """All events of points, in the order of each account's journal."""
 
 
-def told(booking: Booking, cursor: EventCursor) -> Iterator[tuple[Event, EventCursor]]:
-    """Yield the booking's events with the account's cursor after each."""
-    command = booking.command
-    for event in booking.events:
-        cursor = cursor.next(command.booked_at)
-        body = _body(event)
-        yield (
-            Event(
-                id=f"{command.chain}/{booking.account.member}/{cursor.sequence}",
-                chain=command.chain,
-                stream=STREAM,
-                aggregate=booking.account.member,
-                sequence=cursor.sequence,
-                type=body.DESCRIPTOR.full_name,
-                at=command.booked_at,
-                body=body.SerializeToString(),
-                traceparent=command.traceparent,
-            ),
-            cursor,
-        )
+def told(event: LedgerEvent, key: Key, command: AnyCommand, cursor: EventCursor) -> Event:
+    """Return what the account named by `key` tells as number `cursor.sequence`."""
+    chain, account = key
+    body = _body(event)
+    return Event(
+        id=f"{chain}/{account}/{cursor.sequence}",
+        chain=chain,
+        stream=STREAM,
+        aggregate=account,
+        sequence=cursor.sequence,
+        type=body.DESCRIPTOR.full_name,
+        at=command.author.booked_at if cursor.at is None else cursor.at,
+        body=body.SerializeToString(),
+        traceparent=command.traceparent,
+    )
 
 
 def _body(event: LedgerEvent) -> Message:
     match event:
         case PurchaseBooked():
             return _purchase_booked(event)
+        case RefundBooked():
+            return _refund_booked(event)
+        case AccountPosted():
+            return _account_posted(event)
         case TierChanged():
             return points_pb2.TierChanged(
                 member_id=event.member,
@@ -63,10 +63,65 @@ def _purchase_booked(event: PurchaseBooked) -> points_pb2.PurchaseBooked:
         paid=Money(amount_minor=purchase.paid_minor, currency=purchase.currency),
         points=booked.points,
         lines=[
-            points_pb2.PurchasedLine(item_code=line.item_code, quantity=line.quantity, paid_minor=line.paid_minor)
+            points_pb2.PurchasedLine(
+                item_code=line.item_code,
+                quantity=line.quantity,
+                paid_minor=line.paid_minor,
+                category=line.category,
+                discount_minor=line.discount_minor,
+                cost_minor=line.cost_minor,
+            )
             for line in purchase.lines
         ],
-        time_zone=event.time_zone,
+        time_zone=booked.time_zone,
+        channel=purchase.channel.value,
+        payment_kind=purchase.payment_kind,
+        party_size=purchase.party_size,
+        coupon_ids=purchase.coupons,
+        hold_ids=purchase.holds,
+    )
+
+
+def _refund_booked(event: RefundBooked) -> points_pb2.RefundBooked:
+    booked, refund = event.booked, event.booked.refund
+    points = [taken for taken in booked.taken if taken.currency == POINTS]
+    return points_pb2.RefundBooked(
+        refund_id=booked.id,
+        purchase_id=booked.purchase,
+        member_id=booked.member,
+        store_id=refund.store,
+        refund_number=refund.number,
+        receipt_number=refund.receipt_number,
+        occurred_at=to_timestamp(refund.occurred_at),
+        booked_at=to_timestamp(booked.booked_at),
+        refunded=Money(amount_minor=booked.refunded_minor, currency=event.currency),
+        whole=booked.whole,
+        points=sum(taken.taken + taken.debt for taken in points),
+        debt_points=sum(taken.debt for taken in points),
+        coupon_ids=booked.coupons,
+        lines=[
+            points_pb2.ReturnedLine(line=one.line, quantity=one.quantity, amount_minor=one.amount_minor)
+            for one in booked.returned
+        ],
+        refused_why=booked.why,
+    )
+
+
+def _account_posted(event: AccountPosted) -> points_pb2.AccountPosted:
+    entry, posting = event.entry, event.entry.postings[0]
+    return points_pb2.AccountPosted(
+        member_id=posting.account,
+        entry_id=entry.id,
+        kind=entry.kind.value,
+        currency=posting.currency,
+        amount=posting.amount,
+        available=posting.balances.available,
+        pending=posting.balances.pending,
+        held=posting.balances.held,
+        debt=posting.balances.debt,
+        reference=entry.reference,
+        occurred_at=to_timestamp(entry.occurred_at),
+        booked_at=to_timestamp(entry.booked_at),
     )
 
 

@@ -1,47 +1,117 @@
 """The points service: builds everything from its config and runs it."""
 
 from functools import partial
+from secrets import token_bytes
 
-from protos.points.v1 import points_pb2
+from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2
+from protos.points.v1.holds_pb2_grpc import add_HoldsServicer_to_server
+from protos.points.v1.ledger_pb2_grpc import add_LedgerServicer_to_server
 from protos.points.v1.points_pb2_grpc import add_PointsServicer_to_server
 from services.kit.chassis import Chassis
+from services.kit.clock import Clock
 from services.kit.config import ServiceConfig
 from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
+from services.kit.jobs import Jobs
+from services.kit.keys import OwnKey, load_identity_key, load_own_key
+from services.kit.mongo.database import Database
+from services.kit.outbox.outbox import Outbox
+from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
+from services.points import jobs
 from services.points.clients import MembersClient
 from services.points.consumers import MembersHandler
-from services.points.domain.programs import DEFAULT_PROGRAM
-from services.points.rpc import PointsServicer
-from services.points.store.accounts import MongoAccounts
+from services.points.domain.batches import Answer
+from services.points.domain.commands import AnyCommand
+from services.points.domain.identities import IdentityHasher
+from services.points.domain.programs import Programs
+from services.points.rpc.audit import AuditReports
+from services.points.rpc.holds import HoldsServicer
+from services.points.rpc.ledger import LedgerServicer
+from services.points.rpc.points import PointsServicer
+from services.points.rpc.reports import LedgerReports, ReceiptReports
+from services.points.store.accounts import MongoAccounts, MongoAdjustments, MongoHolds, MongoPayers
 from services.points.store.copies import MongoCopies
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
+from services.points.store.receipt_reports import MongoReceipts
+from services.points.store.reports import MongoHistory, MongoJournalSums
+from services.points.store.seals import MongoSeals
 from services.points.store.stores import StoreCopies
-from services.points.usecases.ledger import commit
+from services.points.store.verification import MongoLedgerReader
+from services.points.usecases.adjustments import AdjustmentDesk
+from services.points.usecases.holds import HoldDesk
+from services.points.usecases.ledger import aggregate_of, commit
+from services.points.usecases.payers import Mover
 from services.points.usecases.record_purchases import Recorder
+from services.points.usecases.reports import DaySums
+from services.points.usecases.seal_ledger import Sealing
+
+AT_ONCE = 2
+"""Commits under way at once when full batches wait: one is folded while the other is at the database."""
 
 
 def build(config: ServiceConfig) -> Service:
     """Return the points service."""
     chassis = Chassis.of(config)
-    members = MembersClient(chassis.channel("members"), clock=chassis.clock)
-    stores = StoreCopies(chassis.database, source=members, clock=chassis.clock)
-    journal = MongoJournal(chassis.database, chassis.outbox)
-    ledger = GroupCommit(partial(commit, journal=journal, program=DEFAULT_PROGRAM), name="ledger")
-    servicer = PointsServicer(
-        recorder=Recorder(stores=stores, members=members, ledger=ledger, make_id=make_id),
-        accounts=MongoAccounts(chassis.database),
-        program=DEFAULT_PROGRAM,
-        clock=chassis.clock,
-    )
-    registration = add_PointsServicer_to_server, servicer, points_pb2.DESCRIPTOR.services_by_name["Points"]
+    database, clock = chassis.database, chassis.clock
+    members = MembersClient(chassis.channel("members"), clock=clock)
+    stores = StoreCopies(database, source=members, clock=clock)
+    programs = Programs()
+    ledger = group_commit(database, chassis.outbox, programs)
+    hasher = IdentityHasher(load_identity_key(config.keys_dir))
+    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher)
+    signer = load_own_key(config.keys_dir, config.name)
+    mover = Mover(payers=MongoPayers(database), members=members, ledger=ledger, clock=clock, make_id=make_id)
+    sealing = Sealing(MongoSeals(database), chassis.outbox, signer, clock)
+    by_the_clock = [
+        jobs.move_payers(mover),
+        jobs.seal_days(sealing),
+        jobs.sum_days(DaySums(MongoJournalSums(database), chassis.outbox, clock)),
+    ]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=[registration],
-        handle=MembersHandler(partial(MongoCopies, chassis.database, stores)),
-        parts=[ledger],
+        servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clock=clock),
+        handle=MembersHandler(partial(MongoCopies, database, stores)),
+        parts=[ledger, Jobs(by_the_clock, chassis.leases())],
     )
+
+
+def group_commit(database: Database, outbox: Outbox, programs: Programs) -> GroupCommit[AnyCommand, Answer]:
+    """Return the ledger, which must be started first."""
+    return GroupCommit(
+        partial(commit, journal=MongoJournal(database, outbox), programs=programs),
+        name="ledger",
+        at_once=AT_ONCE,
+        key_of=aggregate_of,
+    )
+
+
+def servicers(
+    database: Database, *, recorder: Recorder, programs: Programs, signer: OwnKey, clock: Clock
+) -> list[Servicer]:
+    """Return what answers calls."""
+    points = PointsServicer(
+        recorder=recorder,
+        accounts=MongoAccounts(database),
+        receipts=ReceiptReports(MongoReceipts(database), recorder.stores),
+        program=programs.current,
+        clock=clock,
+        make_id=make_id,
+    )
+    holds = HoldsServicer(HoldDesk(MongoHolds(database), recorder.ledger), clock, make_id)
+    ledger = LedgerServicer(
+        desk=AdjustmentDesk(recorder.ledger, MongoAdjustments(database), recorder.members, token_bytes),
+        reports=LedgerReports(MongoHistory(database), MongoJournalSums(database), programs, clock),
+        audit=AuditReports(MongoLedgerReader(database), MongoSeals(database), programs, signer),
+        clock=clock,
+        make_id=make_id,
+    )
+    return [
+        (add_PointsServicer_to_server, points, points_pb2.DESCRIPTOR.services_by_name["Points"]),
+        (add_HoldsServicer_to_server, holds, holds_pb2.DESCRIPTOR.services_by_name["Holds"]),
+        (add_LedgerServicer_to_server, ledger, ledger_pb2.DESCRIPTOR.services_by_name["Ledger"]),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,79 +1,205 @@
-"""A batch: commands folded in their order through the accounts they touch, each in isolation."""
+"""A batch: commands folded in their order through what they touch, each in isolation."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from services.kit.errors import Kind, Problem
-from services.points.domain.accounts import Account
-from services.points.domain.booking import BookedPurchase, Booking, BookPurchase, book
-from services.points.domain.programs import Program
-from services.points.domain.purchases import Purchase, ReceiptReusedError
-
-Key = tuple[str, str]
-"""A chain, and a name within it: a member for an account, a receipt's key for a receipt."""
+from services.kit.errors import KeyReusedError, Problem
+from services.points.domain import adjusting, booking, holding, moving, refunding
+from services.points.domain.books import Books, Changes, Kept, Needs, Posted, Work
+from services.points.domain.commands import (
+    Adjust,
+    AnyCommand,
+    BookPurchase,
+    BookRefund,
+    Decide,
+    Freeze,
+    Keyed,
+    KeyedCommand,
+    Open,
+    TakeOver,
+)
+from services.points.domain.drafts import NotLoadedError
+from services.points.domain.lots import lot_id
+from services.points.domain.programs import Programs, sums
+from services.points.domain.purchases import ReceiptReusedError
+from services.points.domain.receipts import BookedPurchase
+from services.points.domain.refunds import BookedRefund, RefundReusedError
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The answer to a command: the receipt, and whether it had been booked before."""
+    """The answer to a purchase: the receipt, and whether it had been booked before."""
 
     booked: BookedPurchase
     repeated_call: bool
 
 
-class NoAccountError(Problem):
-    """There is no member {member}."""
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """The answer to a refund, and whether it had been received before."""
 
-    kind = Kind.NOT_FOUND
-    code = "MEMBER_NOT_FOUND"
+    booked: BookedRefund
+    repeated_call: bool
+
+
+Answer = Recorded | Refunded | Posted
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
     """Each command's answer, in the order of the commands, and what must be written for them."""
 
-    answers: tuple[Recorded | Problem, ...]
-    bookings: tuple[Booking, ...]
+    answers: tuple[Answer | Problem, ...]
+    changes: Changes
 
 
-def fold(
-    commands: Sequence[BookPurchase],
-    *,
-    accounts: Mapping[Key, Account],
-    receipts: Mapping[Key, BookedPurchase],
-    program: Program,
-) -> Folded:
-    """Fold `commands` through copies of `accounts` and `receipts`: all that exists of what they touch."""
-    accounts, receipts = dict(accounts), dict(receipts)
-    answers: list[Recorded | Problem] = []
-    bookings: list[Booking] = []
+def needs(commands: Sequence[AnyCommand]) -> Needs:
+    """Return what `commands` name themselves: the first thing to load."""
+    found = Needs()
     for command in commands:
-        receipt = command.chain, command.purchase.key
-        holder = command.chain, command.purchase.member
-        if (first := receipts.get(receipt)) is not None:
-            answers.append(_answer_again(first, command.purchase))
-            continue
-        account = accounts.get(holder) or (Account(command.purchase.member) if command.opens_account else None)
-        if account is None:
-            answers.append(NoAccountError(field="memberId", member=command.purchase.member))
-            continue
-        booking = book(command, account, program)
-        accounts[holder], receipts[receipt] = booking.account, booking.booked
-        bookings.append(booking)
-        answers.append(Recorded(booking.booked, repeated_call=False))
-    return Folded(tuple(answers), tuple(bookings))
+        chain = command.chain
+        match command:
+            case BookPurchase():
+                found.receipts.add((chain, command.purchase.key))
+            case BookRefund():
+                found.receipts.add((chain, command.refund.purchase_key))
+                found.refunds.add((chain, command.refund.key))
+                continue
+            case TakeOver():
+                found.receipts.update((chain, key) for key in command.receipts)
+                found.whole.add((chain, command.into))
+            case Adjust() | Decide():
+                found.adjustments.add((chain, command.adjustment))
+        (found.whole if command.needs_lots else found.accounts).add((chain, command.account))
+        if isinstance(command, Keyed):
+            found.keys.add((chain, command.author.key))
+    return found
 
 
-def _answer_again(first: BookedPurchase, purchase: Purchase) -> Recorded | Problem:
-    if first.fingerprint == purchase.fingerprint():
+def further_needs(commands: Sequence[AnyCommand], books: Books) -> Needs:
+    """Return what `commands` will need besides, now that their accounts and receipts are known."""
+    found = Needs()
+    for command in commands:
+        chain = command.chain
+        if isinstance(command, BookRefund):
+            receipt = books.receipts.get((chain, command.refund.purchase_key))
+            if receipt is not None and receipt.booked is not None:
+                holder, purchase = (chain, receipt.booked.purchase.member), receipt.booked.id
+                found.whole.add(holder)
+                found.lots.update((holder, lot_id(purchase, currency)) for currency in sums(receipt.booked.breakdown))
+        elif isinstance(command, BookPurchase):
+            account = books.accounts.get((chain, command.account))
+            if account is None:
+                continue
+            due = account.due_at is not None and account.due_at <= command.purchase.occurred_at
+            waiting = (chain, command.purchase.key) in books.receipts
+            if due or waiting or command.purchase.holds:
+                found.whole.add((chain, command.account))
+    found.whole -= books.lots.keys()
+    return found
+
+
+def fold(commands: Sequence[AnyCommand], *, books: Books, programs: Programs) -> Folded | Needs:
+    """Fold `commands` through a copy of `books`; or say what more of the accounts must be loaded to do so."""
+    books = books.copy()
+    answers: list[Answer | Problem] = []
+    changes, missing = Changes(), Needs()
+    for command in commands:
+        work = Work(books, command)
+        try:
+            answers.append(_carry_out(work, command, programs))
+        except NotLoadedError as error:
+            _note(error, missing)
+        except Problem as problem:
+            answers.append(problem)
+        else:
+            work.done(changes)
+    return missing or Folded(tuple(answers), changes)
+
+
+def _note(error: NotLoadedError, missing: Needs) -> None:
+    if error.hold:
+        missing.holds.add((error.key, error.hold))
+    elif error.lots:
+        missing.lots.update((error.key, lot) for lot in error.lots)
+    else:
+        missing.whole.add(error.key)
+
+
+def _carry_out(work: Work, command: AnyCommand, programs: Programs) -> Answer:
+    if isinstance(command, BookPurchase):
+        return _purchase(work, command, programs)
+    if isinstance(command, BookRefund):
+        return _refund(work, command, programs)
+    if (kept := work.kept_answer(command.author.key)) is not None:
+        if kept.fingerprint != command.fingerprint:
+            raise KeyReusedError(field="key", summary=kept.summary)
+        return replace(kept.answer, repeated_call=True)
+    answer = _keyed(work, command, programs)
+    summary = f"{type(command).__name__.lower()} of {command.account} at {command.author.booked_at.isoformat()}"
+    work.kept[command.chain, command.author.key] = Kept(command.fingerprint, answer, summary, command.author.booked_at)
+    return answer
+
+
+def _keyed(work: Work, command: KeyedCommand, programs: Programs) -> Posted:
+    match command:
+        case Adjust():
+            return adjusting.adjust(work, command, programs.current)
+        case Decide():
+            return adjusting.decide(work, command, programs.current)
+        case Freeze():
+            return adjusting.freeze(work, command)
+        case Open():
+            return adjusting.open_balance(work, command, programs.current)
+        case TakeOver():
+            return moving.take_over(work, command, programs.current)
+        case _:
+            return holding.handle(work, command)
+
+
+def _purchase(work: Work, command: BookPurchase, programs: Programs) -> Recorded:
+    first = work.receipt(command.purchase.key).booked
+    if first is not None:
+        return _answer_again(work, first, command)
+    booked = booking.book(work, command, programs)
+    refunding.apply_waiting(work, booked, programs)
+    return Recorded(booked, repeated_call=False)
+
+
+def _answer_again(work: Work, first: BookedPurchase, command: BookPurchase) -> Recorded:
+    wanted, was = command.purchase, first.purchase
+    same_guest = wanted.member == was.member or (wanted.buyer != "" and wanted.buyer == was.buyer)
+    if first.fingerprint == wanted.fingerprint() and (same_guest or _went_into(work, was.member, wanted.member)):
         return Recorded(first, repeated_call=True)
-    return ReceiptReusedError(
+    raise ReceiptReusedError(
         field="receiptNumber",
-        receipt_number=first.purchase.receipt_number,
+        receipt_number=was.receipt_number,
         booked_at=first.booked_at.isoformat(),
-        paid_minor=first.purchase.paid_minor,
-        currency=first.purchase.currency,
-        member=first.purchase.member,
-        occurred_at=first.purchase.occurred_at.isoformat(),
+        paid_minor=was.paid_minor,
+        currency=was.currency,
+        member=was.member,
+        occurred_at=was.occurred_at.isoformat(),
         purchase=first.id,
     )
+
+
+def _went_into(work: Work, one: str, other: str) -> bool:
+    """Tell whether both names lead to the same account by now: a payer that became a member, two that were merged."""
+    try:
+        return work.draft(one).account.id == work.draft(other).account.id
+    except Problem:
+        return False
+
+
+def _refund(work: Work, command: BookRefund, programs: Programs) -> Refunded:
+    if (first := work.refund(command.refund.key)) is not None:
+        if first.fingerprint == command.refund.fingerprint():
+            return Refunded(first, repeated_call=True)
+        raise RefundReusedError(
+            field="refundNumber",
+            refund_number=first.refund.number,
+            received_at=first.booked_at.isoformat(),
+            receipt_number=first.refund.receipt_number,
+            occurred_at=first.refund.occurred_at.isoformat(),
+        )
+    return Refunded(refunding.refund(work, command, programs), repeated_call=False)

@@ -6,14 +6,65 @@ from services.kit.mongo.collections import Keyed
 
 ACCOUNTS = Keyed("accounts", ("chain", "account"))
 ENTRIES = Keyed("entries", ("chain", "account"))
+"""A document for each posting."""
+LOTS = Keyed("lots", ("chain", "account"))
+HOLDS = Keyed("holds", ("chain", "account"))
+NOTES = Keyed("notes", ("chain", "account"))
+"""Free texts that entries keep a commitment of; these alone are erased."""
 RECEIPTS = Keyed("receipts", ("chain", "key"))
 """Keyed by "store/receipt number" in one field: see docs/decisions/0003."""
+REFUNDS = Keyed("refunds", ("chain", "key"))
+"""Keyed by "store/refund number"; one that has its receipt stands in the receipt's document too."""
+ADJUSTMENTS = Keyed("adjustments", ("chain", "adjustment"))
 STORES = Keyed("stores", ("chain", "store"))
 """Copies of members' stores."""
+PAYERS = Keyed("payers", ())
+"""Accounts of payers whom members could not be asked about, of all chains, until they are moved: few, or none."""
+DAYS = Keyed("ledger_days", ("chain", "day"))
+"""Sums of the journal, a document for each day that has ended: reports add them up."""
+SEALS = Keyed("seals", ("chain", "day"))
 
 INDEXES = {
     ACCOUNTS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
-    ENTRIES: [IndexModel([("chain", ASCENDING), ("account", ASCENDING), ("version", DESCENDING)], unique=True)],
-    RECEIPTS: [IndexModel([("chain", ASCENDING), ("key", ASCENDING)], unique=True)],
+    ENTRIES: [
+        IndexModel([("chain", ASCENDING), ("account", ASCENDING), ("version", DESCENDING)], unique=True),
+        IndexModel([("chain", ASCENDING), ("booked_at", ASCENDING)]),
+    ],
+    LOTS: [
+        IndexModel([("chain", ASCENDING), ("account", ASCENDING), ("open", ASCENDING), ("lot", ASCENDING)]),
+        IndexModel(
+            [("chain", ASCENDING), ("expires_at", ASCENDING)],
+            partialFilterExpression={"open": True, "expires_at": {"$type": "date"}},
+        ),
+    ],
+    HOLDS: [
+        IndexModel([("chain", ASCENDING), ("account", ASCENDING), ("hold", ASCENDING)], unique=True),
+        IndexModel([("chain", ASCENDING), ("hold", ASCENDING)]),
+    ],
+    NOTES: [IndexModel([("chain", ASCENDING), ("account", ASCENDING), ("note", ASCENDING)])],
+    RECEIPTS: [
+        IndexModel([("chain", ASCENDING), ("key", ASCENDING)], unique=True),
+        IndexModel([("chain", ASCENDING), ("store", ASCENDING), ("occurred_at", ASCENDING)]),
+    ],
+    REFUNDS: [
+        IndexModel([("chain", ASCENDING), ("key", ASCENDING)], unique=True),
+        IndexModel([("chain", ASCENDING), ("store", ASCENDING), ("occurred_at", ASCENDING)]),
+        IndexModel(
+            [("chain", ASCENDING), ("booked_at", ASCENDING)],
+            name="waiting",
+            partialFilterExpression={"state": "waiting"},
+        ),
+    ],
+    ADJUSTMENTS: [
+        IndexModel([("chain", ASCENDING), ("adjustment", ASCENDING)], unique=True),
+        IndexModel(
+            [("chain", ASCENDING), ("asked_at", ASCENDING)],
+            name="waiting",
+            partialFilterExpression={"state": "waiting"},
+        ),
+    ],
     STORES: [IndexModel([("chain", ASCENDING), ("store", ASCENDING)], unique=True)],
+    PAYERS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
+    DAYS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
+    SEALS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
 }

@@ -8,7 +8,7 @@ from services.kit.mongo.database import Database, Session
 from services.kit.outbox.events import EventCursor
 from services.points.domain.accounts import Account
 from services.points.store.collections import ACCOUNTS
-from services.points.store.documents import account_document
+from services.points.store.documents.accounts import account_document
 from services.points.store.stores import StoreCopies
 from services.points.usecases.record_purchases import Store
 

@@ -2,7 +2,8 @@
 
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
-from services.points.store.collections import INDEXES
+from services.kit.outbox.outbox import Outbox
+from services.points.store.collections import ACCOUNTS, INDEXES
 
 
 async def _first(database: Database) -> None:
@@ -10,4 +11,16 @@ async def _first(database: Database) -> None:
         await create_indexes(database, keyed, indexes)
 
 
-MIGRATIONS = (Migration(1, "accounts, entries, receipts and stores", _first),)
+async def _second(database: Database) -> None:
+    for chain in await Outbox(database).chains():
+        old = {"chain": chain, "available_points": {"$exists": True}}
+        if await database.collection(ACCOUNTS).find_one(old) is not None:
+            message = "accounts from before the journal had lots. Start anew (`make fresh`), and import again."
+            raise RuntimeError(message)
+    await _first(database)
+
+
+MIGRATIONS = (
+    Migration(1, "accounts, entries, receipts and stores", _first),
+    Migration(2, "lots, holds, refunds, adjustments, notes, payers, days and seals", _second),
+)

@@ -7,9 +7,12 @@ from typing import Protocol
 
 from services.kit.errors import Kind, Problem
 from services.kit.principal import Principal
-from services.points.domain.accounts import Account, advance
+from services.points.domain.accounts import Account
+from services.points.domain.holds import Hold
 from services.points.domain.journal import Entry
+from services.points.domain.lots import Lot
 from services.points.domain.programs import Program
+from services.points.domain.views import NextExpiry, shown_at
 
 MAX_ACCOUNTS = 1_000
 MAX_JOURNALS = 100
@@ -43,6 +46,7 @@ class AccountView:
 
     account: Account
     tier: TierView
+    next_expiries: tuple[NextExpiry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,20 @@ class JournalPage:
     next_before: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An account with its open lots and holds; None where nothing can fall due."""
+
+    account: Account
+    lots: Mapping[str, Lot] | None
+    holds: Mapping[str, Hold] | None
+
+
 class Accounts(Protocol):
     """Where accounts and entries are read."""
 
-    async def accounts(self, chain: str, members: Sequence[str]) -> Mapping[str, Account]:
-        """Return those that exist, by member."""
+    async def accounts(self, chain: str, members: Sequence[str]) -> Mapping[str, Whole]:
+        """Return those that exist, by the name that was asked for; one that went into another is that other."""
 
     async def journals(
         self, chain: str, members: Sequence[str], *, before: int | None, first: int
@@ -73,10 +86,12 @@ async def get_accounts(
         raise PageTooLargeError(field="ids", why=f"ask for at most {MAX_ACCOUNTS} accounts")
     visible = [member for member in members if caller.may_see_member(member)]
     found = await accounts.accounts(caller.chain, visible)
-    return [_view(advance(found.get(member) or Account(member), now), program) for member in visible]
+    return [_view(found.get(member) or Whole(Account(member), {}, {}), now, program) for member in visible]
 
 
-def _view(account: Account, program: Program) -> AccountView:
+def _view(whole: Whole, now: datetime, program: Program) -> AccountView:
+    shown = shown_at(whole.account, now, lots=whole.lots, holds=whole.holds)
+    account = shown.account
     level = account.level(program)
     above = program.above(level)
     tier = TierView(
@@ -87,7 +102,7 @@ def _view(account: Account, program: Program) -> AccountView:
         next_level=above.code if above else "",
         missing_minor=max(0, above.threshold_minor - account.spend_minor) if above else 0,
     )
-    return AccountView(account, tier)
+    return AccountView(account, tier, shown.next_expiries)
 
 
 async def list_entries(
@@ -107,4 +122,4 @@ async def list_entries(
 
 def _page(entries: Sequence[Entry], first: int) -> JournalPage:
     shown = tuple(entries[:first])
-    return JournalPage(shown, shown[-1].posting.version if len(entries) > first else None)
+    return JournalPage(shown, shown[-1].postings[0].version if len(entries) > first else None)

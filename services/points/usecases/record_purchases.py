@@ -1,23 +1,31 @@
 """Record purchases: check the receipts, find out who bought, and book them in the ledger's next commits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from services.kit.errors import BUSINESS, Kind, Problem
-from services.kit.ids import MakeId
 from services.kit.principal import NotAllowedError, Principal
-from services.points.domain.batches import NoAccountError, Recorded
-from services.points.domain.booking import BookPurchase
-from services.points.domain.purchases import InvalidPurchaseError, Line, Purchase, check
+from services.points.domain.accounts import NoAccountError
+from services.points.domain.batches import Recorded
+from services.points.domain.commands import BookPurchase
+from services.points.domain.identities import IdentityHasher, payer_account
+from services.points.domain.purchases import InvalidPurchaseError, Purchase, check
+from services.points.usecases.ledger import Call, Ledger
 
-MAX_PURCHASES = 500
-"""Receipts in one call. They go into one commit together, so that those of one member stay in their order."""
+MAX_PURCHASES = 5_000
+"""Receipts in one call."""
+
+AT_ONCE = 500
+"""Of these, in one commit: those of one member stay in their order, since the next part waits for this one."""
+
+AWAY = frozenset({Kind.UNAVAILABLE, Kind.TIMED_OUT, Kind.OVERLOADED})
+"""What members answers, or what is answered for it, when it cannot be asked."""
 
 
-class TooManyPurchasesError(Problem):
-    """{count} purchases are too many for one call: send at most {most}."""
+class TooManyError(Problem):
+    """{count} {what} are too many for one call: send at most {most}."""
 
     kind = Kind.INVALID
     code = "TOO_MANY"
@@ -46,15 +54,22 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt as it came: the buyer is a member's id or an identity."""
+class Payer:
+    """Who paid, as a keyed hash, and where that was seen."""
 
+    hash: str
+    payment_kind: str
     store: str
-    receipt_number: str
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as it came: the buyer is a member's id, an identity, or, when empty, whoever paid."""
+
+    content: Purchase  # its member only where that is the buyer; without buyer and payer
     buyer: str | Identity
-    occurred_at: datetime
-    currency: str
-    lines: tuple[Line, ...]
+    payer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +95,11 @@ class Members(Protocol):
     async def resolve(self, chain: str, identities: frozenset[Identity]) -> Mapping[Identity, str]:
         """Return the members' ids of those identities that somebody has."""
 
+    async def enroll_payers(self, chain: str, payers: Sequence[Payer]) -> Mapping[str, str]:
+        """Return the member of each payer by hash; whoever is new becomes a provisional member."""
+
     async def existing(self, chain: str, ids: frozenset[str]) -> frozenset[str]:
         """Return those of `ids` that are members."""
-
-
-class Ledger(Protocol):
-    """The group commit."""
-
-    async def submit_all(self, commands: Sequence[BookPurchase]) -> Sequence[Recorded | Problem]:
-        """Book `commands` in their order; each has its own answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,60 +109,120 @@ class Recorder:
     stores: Stores
     members: Members
     ledger: Ledger
-    make_id: MakeId
+    hasher: IdentityHasher
 
 
-async def record_purchases(
-    receipts: Sequence[Receipt], *, caller: Principal, now: datetime, recorder: Recorder, traceparent: str = ""
-) -> list[Recorded | Problem]:
+@dataclass(slots=True)
+class _Buyers:
+    """Who the buyers are, as far as members could be asked."""
+
+    by_identity: Mapping[Identity, str] = field(default_factory=dict)
+    by_payer: Mapping[str, str] = field(default_factory=dict)
+    away: Problem | None = None  # why members could not be asked
+
+
+async def record_purchases(receipts: Sequence[Receipt], *, call: Call, recorder: Recorder) -> list[Recorded | Problem]:
     """Record `receipts` in their order; each has its own answer, and a bad one fails alone."""
     if len(receipts) > MAX_PURCHASES:
-        raise TooManyPurchasesError(field="purchases", count=len(receipts), most=MAX_PURCHASES)
-    stores = await recorder.stores.stores(caller.chain, frozenset(receipt.store for receipt in receipts))
-    identities = frozenset(receipt.buyer for receipt in receipts if isinstance(receipt.buyer, Identity))
-    buyers = await recorder.members.resolve(caller.chain, identities) if identities else {}
+        raise TooManyError(field="purchases", count=len(receipts), what="purchases", most=MAX_PURCHASES)
+    answers: list[Recorded | Problem] = []
+    for start in range(0, len(receipts), AT_ONCE):
+        answers += await _record_part(receipts[start : start + AT_ONCE], call, recorder)
+    return answers
+
+
+async def _record_part(receipts: Sequence[Receipt], call: Call, recorder: Recorder) -> list[Recorded | Problem]:
+    stores = await recorder.stores.stores(call.caller.chain, frozenset(receipt.content.store for receipt in receipts))
+    receipts = [_with_payer(receipt, call, recorder) for receipt in receipts]
+    buyers = await _buyers(receipts, call, recorder)
     prepared: list[BookPurchase | Problem] = []
     for receipt in receipts:
         try:
-            store = _store(receipt, stores, caller)
-            purchase = _purchase(receipt, store, buyers, now)
+            store = known_store(receipt.content.store, stores, call.caller)
+            purchase, opens = _purchase(receipt, store, buyers, call, recorder)
         except Problem as problem:
             prepared.append(problem)
             continue
+        id_ = call.make_id("pur", call.now)
         command = BookPurchase(
-            chain=caller.chain,
+            author=call.author(purchase.key, of=id_),
             purchase=purchase,
             time_zone=store.time_zone,
-            purchase_id=recorder.make_id("pur", now),
-            entry_id=recorder.make_id("ent", now),
-            booked_at=now,
-            booked_by=f"{caller.kind}:{caller.id}",
-            traceparent=traceparent,
+            purchase_id=id_,
+            opens_account=opens,
+            traceparent=call.traceparent,
         )
         prepared.append(command)
     return await _book(prepared, recorder)
 
 
-def _store(receipt: Receipt, stores: Mapping[str, Store], caller: Principal) -> Store:
-    if (store := stores.get(receipt.store)) is None:
-        raise NoStoreError(field="storeId", store=receipt.store)
-    if not caller.may_use_store(receipt.store):
+def known_store(store: str, stores: Mapping[str, Store], caller: Principal) -> Store:
+    """Return the store if it exists and the caller may act there."""
+    if (known := stores.get(store)) is None:
+        raise NoStoreError(field="storeId", store=store)
+    if not caller.may_use_store(store):
         raise NotAllowedError(field="storeId", why="its key is for another store")
-    return store
+    return known
 
 
-def _purchase(receipt: Receipt, store: Store, buyers: Mapping[Identity, str], now: datetime) -> Purchase:
-    member = receipt.buyer if isinstance(receipt.buyer, str) else buyers.get(receipt.buyer)
-    if member is None:
-        assert isinstance(receipt.buyer, Identity)  # noqa: S101 - narrows the type: an id is never None
-        raise NobodyError(field="identity", kind=receipt.buyer.kind)
-    if receipt.currency != store.currency:
+def _with_payer(receipt: Receipt, call: Call, recorder: Recorder) -> Receipt:
+    """Put the payer's hash into the content; from here on nobody sees the identity itself."""
+    if not receipt.payer_id:
+        return receipt
+    hashed = recorder.hasher.hash(call.caller.chain, f"payer:{receipt.content.payment_kind}", receipt.payer_id)
+    return replace(receipt, content=replace(receipt.content, payer=hashed), payer_id="")
+
+
+async def _buyers(receipts: Sequence[Receipt], call: Call, recorder: Recorder) -> _Buyers:
+    found = _Buyers()
+    identities = frozenset(receipt.buyer for receipt in receipts if isinstance(receipt.buyer, Identity))
+    payers = {
+        one.content.payer: Payer(
+            one.content.payer, one.content.payment_kind, one.content.store, one.content.occurred_at
+        )
+        for one in receipts
+        if one.buyer == "" and one.content.payer
+    }
+    try:
+        if identities:
+            found.by_identity = await recorder.members.resolve(call.caller.chain, identities)
+        if payers:
+            found.by_payer = await recorder.members.enroll_payers(call.caller.chain, list(payers.values()))
+    except Problem as problem:
+        if problem.kind not in AWAY:
+            raise
+        found.away = problem
+    return found
+
+
+def _purchase(receipt: Receipt, store: Store, buyers: _Buyers, call: Call, recorder: Recorder) -> tuple[Purchase, bool]:
+    """Return the receipt with its buyer, and whether that may be an account that does not exist yet."""
+    content = receipt.content
+    if content.currency != store.currency:
         raise InvalidPurchaseError(field="currency", why=f"this store sells in {store.currency}")
-    purchase = Purchase(
-        receipt.store, receipt.receipt_number, member, receipt.occurred_at, receipt.currency, receipt.lines
-    )
-    check(purchase, now=now)
-    return purchase
+    buyer, opens = "", False
+    if isinstance(receipt.buyer, Identity):
+        kind, value = receipt.buyer.kind, receipt.buyer.value
+        buyer = f"{kind}:{recorder.hasher.hash(call.caller.chain, kind, value)}"
+        member = buyers.by_identity.get(receipt.buyer, "")
+    elif receipt.buyer:
+        member = receipt.buyer
+    elif content.payer:
+        buyer, opens = f"payer:{content.payer}", True
+        member = buyers.by_payer.get(content.payer, "")
+    else:
+        raise InvalidPurchaseError(field="memberId", why="it must say who bought: a member, an identity or a payer")
+    if not member and buyers.away is not None:
+        if not content.payer:  # only who paid is known well enough to be found again
+            raise buyers.away.with_traceback(None)
+        # Members cannot be asked, and the guest has paid: it is booked under the payer, and moved when it is known who.
+        member, opens = payer_account(content.payer), True
+    if not member:
+        assert isinstance(receipt.buyer, Identity)  # noqa: S101 - narrows the type: payers are always enrolled
+        raise NobodyError(field="identity", kind=receipt.buyer.kind)
+    purchase = content if content.member == member and not buyer else replace(content, member=member, buyer=buyer)
+    check(purchase, now=call.now)
+    return purchase, opens
 
 
 async def _book(prepared: Sequence[BookPurchase | Problem], recorder: Recorder) -> list[Recorded | Problem]:
@@ -164,10 +235,12 @@ async def _book(prepared: Sequence[BookPurchase | Problem], recorder: Recorder) 
 
 async def _submit(commands: Sequence[BookPurchase], recorder: Recorder) -> list[Recorded | Problem]:
     """Book in one commit. When that failed as a whole the call fails with it: its receipts can all be sent again."""
-    answers = list(await recorder.ledger.submit_all(commands))
-    for answer in answers:
+    answers: list[Recorded | Problem] = []
+    for answer in await recorder.ledger.submit_all(commands):
         if isinstance(answer, Problem) and answer.kind not in BUSINESS:
             raise answer
+        assert isinstance(answer, Recorded | Problem)  # noqa: S101 - narrows the type: what purchases are answered with
+        answers.append(answer)
     return answers
 
 

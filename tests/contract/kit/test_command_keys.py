@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.kit.errors import Kind
+from services.kit.errors import KeyReusedError, Kind
 from services.kit.mongo import command_keys
 from services.kit.mongo.collections import Document, Session
-from services.kit.mongo.command_keys import COMMAND_KEYS, Kept, KeyReusedError, fingerprint_of, keep, kept
+from services.kit.mongo.command_keys import COMMAND_KEYS, Kept, fingerprint_of, keep, kept
 from services.kit.mongo.database import Conflict, Database
 from tests.support.clock import START
 
@@ -36,7 +36,7 @@ async def keep_all(database: Database, *rows: Document) -> None:
 
 async def test_what_was_used_is_found_and_nothing_else(database: Database) -> None:
     await keep_all(database, row("k1"), row("k2"), row("k1", chain="d"))
-    tea = Kept(fingerprint_of(b"buy tea"), b"5 points", "5 points for tea")
+    tea = Kept(fingerprint_of(b"buy tea"), b"5 points", "5 points for tea", START)
     assert await kept(database, "c", ["k1", "k2", "k2", "k3"]) == {"k1": tea, "k2": tea}
     assert await kept(database, "d", ["k2"]) == {}
     assert await kept(database, "c", []) == {}

@@ -1,33 +1,55 @@
 from collections.abc import AsyncIterator
-from functools import partial
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.kit.group_commit import GroupCommit
+from services.kit.keys import OwnKey
+from services.kit.mongo import command_keys
 from services.kit.mongo.database import Database
 from services.kit.outbox import outbox
 from services.kit.outbox.outbox import Outbox
-from services.points.domain.batches import Recorded
-from services.points.domain.booking import BookPurchase
-from services.points.domain.programs import DEFAULT_PROGRAM
-from services.points.store.journal import MongoJournal
+from services.points.domain.batches import Answer
+from services.points.domain.commands import AnyCommand
+from services.points.domain.identities import IdentityHasher
+from services.points.domain.programs import Programs
+from services.points.main import group_commit, servicers
 from services.points.store.migrations import MIGRATIONS
-from services.points.usecases.ledger import commit
+from services.points.store.stores import StoreCopies
+from services.points.usecases.record_purchases import Recorder
+from tests.contract.points.desk import KnownMembers, Points
+from tests.support.clock import FixedClock
+from tests.support.served import served
 
-Ledger = GroupCommit[BookPurchase, Recorded]
+SIGNER = OwnKey("points/test", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+Ledger = GroupCommit[AnyCommand, Answer]
 
 
-def ledger_on(database: Database) -> Ledger:
-    journal = MongoJournal(database, Outbox(database))
-    return GroupCommit(partial(commit, journal=journal, program=DEFAULT_PROGRAM), name="ledger")
+def ledger_on(database: Database, programs: Programs | None = None) -> Ledger:
+    return group_commit(database, Outbox(database), programs or Programs())
+
+
+async def set_up(database: Database) -> None:
+    await outbox.set_up(database)
+    await command_keys.set_up(database)
+    for migration in MIGRATIONS:
+        await migration.apply(database)
 
 
 @pytest.fixture
 async def migrated(database: Database) -> Database:
-    await outbox.set_up(database)
-    for migration in MIGRATIONS:
-        await migration.apply(database)
+    await set_up(database)
     return database
+
+
+@pytest.fixture
+async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> AsyncIterator[Points]:
+    members = KnownMembers()
+    stores = StoreCopies(migrated, source=members, clock=clock)
+    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=IdentityHasher(bytes(32)))
+    registrations = servicers(migrated, recorder=recorder, programs=Programs(), signer=SIGNER, clock=clock)
+    async with served(registrations) as channel:
+        yield Points(channel, migrated, members, recorder)
 
 
 @pytest.fixture

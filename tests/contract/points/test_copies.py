@@ -8,9 +8,9 @@ from services.points.store.collections import ACCOUNTS, STORES
 from services.points.store.copies import MongoCopies
 from services.points.store.stores import StoreCopies
 from tests.contract.points.conftest import Ledger
-from tests.contract.points.test_rpc import KnownMembers
+from tests.contract.points.desk import KnownMembers
 from tests.support.clock import START, FixedClock
-from tests.unit.points.receipts import command
+from tests.unit.points.receipts import command, recorded
 
 
 def event(body: MemberEnrolled | StoreSaved, aggregate: str, sequence: int = 1) -> Event:
@@ -39,8 +39,7 @@ async def hear(database: Database, stores: StoreCopies, *events: Event) -> None:
 async def test_an_enrolled_member_can_be_booked_without_asking_anybody(migrated: Database, ledger: Ledger) -> None:
     stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
     await hear(migrated, stores, event(MemberEnrolled(member_id="mem_ada"), "mem_ada"))
-    recorded = await ledger.submit(command(opens_account=False))
-    assert recorded.booked.points == 100
+    assert recorded(await ledger.submit(command(opens_account=False))).booked.points == 100
 
 
 async def test_an_enrollment_heard_late_changes_nothing(migrated: Database, ledger: Ledger) -> None:

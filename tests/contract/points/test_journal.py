@@ -4,18 +4,16 @@ from typing import Any
 import pytest
 
 from services.kit.errors import Problem
-from services.kit.group_commit import GroupCommit
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import OUTBOX
-from services.points.domain.batches import NoAccountError, Recorded
-from services.points.domain.booking import BookPurchase
+from services.points.domain.accounts import NoAccountError
+from services.points.domain.batches import Recorded
+from services.points.domain.commands import BookPurchase
 from services.points.domain.purchases import ReceiptReusedError
-from services.points.store.collections import ACCOUNTS, ENTRIES, RECEIPTS
-from tests.contract.points.conftest import ledger_on
-from tests.unit.points.receipts import command, purchase
-
-Ledger = GroupCommit[BookPurchase, Recorded]
+from services.points.store.collections import ACCOUNTS, ENTRIES, LOTS, RECEIPTS
+from tests.contract.points.conftest import Ledger, ledger_on
+from tests.unit.points.receipts import command, purchase, recorded
 
 
 async def rows(database: Database, keyed: Keyed, **wanted: Any) -> list[dict[str, Any]]:
@@ -24,25 +22,33 @@ async def rows(database: Database, keyed: Keyed, **wanted: Any) -> list[dict[str
 
 
 async def everything(database: Database) -> list[list[dict[str, Any]]]:
-    return [await rows(database, keyed) for keyed in (ACCOUNTS, ENTRIES, RECEIPTS, OUTBOX)]
+    return [await rows(database, keyed) for keyed in (ACCOUNTS, ENTRIES, LOTS, RECEIPTS, OUTBOX)]
+
+
+def points_of(row: dict[str, Any]) -> int:
+    """Return the points available by an account's or a posting's document."""
+    found = row["balances"].get("points", row["balances"])
+    return int(found["available"])
 
 
 async def test_a_purchase_writes_account_entry_receipt_and_event_together(migrated: Database, ledger: Ledger) -> None:
-    recorded = await ledger.submit(command(purchase("R1", paid_minor=50_000)))
+    answer = recorded(await ledger.submit(command(purchase("R1", paid_minor=50_000))))
     [account] = await rows(migrated, ACCOUNTS)
     [entry] = await rows(migrated, ENTRIES)
     [receipt] = await rows(migrated, RECEIPTS)
     events = sorted(await rows(migrated, OUTBOX), key=lambda row: row["sequence"])
-    assert (account["available_points"], account["version"], account["events"]["sequence"]) == (500, 1, 2)
-    assert (entry["points"], entry["against"]) == (500, {"account": "program:issued", "points": -500})
+    [lot] = await rows(migrated, LOTS)
+    assert (points_of(account), account["version"], account["events"]["sequence"]) == (500, 1, 2)
+    assert (entry["amount"], entry["legs"]) == (500, [{"account": "program:issued", "amount": -500}])
+    assert (lot["account"], lot["lot"], lot["free"], lot["open"]) == ("mem_ada", "pur_R1/points", 500, True)
     assert entry["hash"] == account["head"]
-    assert (receipt["key"], receipt["purchase"]) == ("sto_1/R1", recorded.booked.id)
+    assert (receipt["key"], receipt["purchase"]) == ("sto_1/R1", answer.booked.id)
     assert [row["type"] for row in events] == ["huitou.events.v1.PurchaseBooked", "huitou.events.v1.TierChanged"]
     assert [row["aggregate"] for row in events] == ["mem_ada", "mem_ada"]
 
 
 async def test_a_repeated_receipt_gets_the_first_answer_and_writes_nothing(migrated: Database, ledger: Ledger) -> None:
-    first = await ledger.submit(command())
+    first = recorded(await ledger.submit(command()))
     before = await everything(migrated)
     again = await ledger.submit(command())
     assert again == Recorded(first.booked, repeated_call=True)
@@ -68,7 +74,7 @@ async def test_a_bad_command_fails_alone(migrated: Database, ledger: Ledger) -> 
     )
     assert [type(answer) for answer in answers] == [Recorded, ReceiptReusedError, NoAccountError, Recorded]
     [account] = await rows(migrated, ACCOUNTS)
-    assert (account["available_points"], account["version"]) == (200, 2)
+    assert (points_of(account), account["version"]) == (200, 2)
 
 
 async def test_two_replicas_on_the_same_accounts_book_everything_once(migrated: Database) -> None:
@@ -90,7 +96,7 @@ async def test_two_replicas_on_the_same_accounts_book_everything_once(migrated: 
     for name, account in accounts.items():
         entries = sorted(await rows(migrated, ENTRIES, account=name), key=lambda row: row["version"])
         assert [row["version"] for row in entries] == list(range(1, 21))
-        assert account["available_points"] == sum(row["points"] for row in entries) == entries[-1]["balance_points"]
+        assert points_of(account) == sum(row["amount"] for row in entries) == points_of(entries[-1])
         assert account["head"] == entries[-1]["hash"]
         told = [row["sequence"] for row in await rows(migrated, OUTBOX) if row["aggregate"] == name]
         assert sorted(told) == list(range(1, account["events"]["sequence"] + 1))
@@ -100,7 +106,7 @@ async def submit_patiently(ledger: Ledger, one: BookPurchase) -> Recorded:
     """Submit as a till does: a call that was refused for contention is made again."""
     while True:
         try:
-            return await ledger.submit(one)
+            return recorded(await ledger.submit(one))
         except Problem as problem:
             if problem.code != "CONTENDED":
                 raise
@@ -109,4 +115,4 @@ async def submit_patiently(ledger: Ledger, one: BookPurchase) -> Recorded:
 async def test_chains_do_not_see_each_other(migrated: Database, ledger: Ledger) -> None:
     await ledger.submit_all([command(chain="chn_1"), command(chain="chn_2")])
     [account] = await rows(migrated, ACCOUNTS)
-    assert (account["chain"], account["available_points"]) == ("chn_1", 100)
+    assert (account["chain"], points_of(account)) == ("chn_1", 100)

@@ -1,118 +1,23 @@
-"""The Points servicer over a real connection, on the real database; members is played by a dictionary."""
+"""Purchases and accounts over a real connection."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from protos.common.v1.page_pb2 import Page
 from protos.points.v1 import points_pb2 as pb
-from protos.points.v1.points_pb2_grpc import PointsStub, add_PointsServicer_to_server
 from services.kit.errors import Kind, Problem
-from services.kit.ids import make_id
-from services.kit.mongo.database import ContendedError, Database
-from services.kit.principal import Caller, Principal
-from services.kit.rpc import RemoteProblem, RpcChannel
+from services.kit.mongo.database import ContendedError
+from services.kit.rpc import RemoteProblem
 from services.kit.timestamps import to_timestamp
 from services.points.domain.batches import Recorded
-from services.points.domain.booking import BookPurchase
-from services.points.domain.programs import DEFAULT_PROGRAM
-from services.points.rpc import PointsServicer
-from services.points.store.accounts import MongoAccounts
-from services.points.store.collections import ENTRIES, RECEIPTS
-from services.points.store.stores import StoreCopies
-from services.points.usecases.record_purchases import Identity, Recorder, Store
+from services.points.domain.commands import AnyCommand
+from services.points.store.collections import RECEIPTS
 from tests.contract.points.conftest import Ledger
+from tests.contract.points.desk import ADA, STAFF, TILL, Points, receipt
 from tests.support.clock import FixedClock
-from tests.support.served import served
-
-if TYPE_CHECKING:
-    from protos.points.v1.points_pb2_grpc import PointsAsyncStub
-
-TILL = Principal(
-    chain="chn_1",
-    kind=Caller.TILL,
-    id="key_1",
-    scopes=frozenset({"purchases:write", "points:read"}),
-    stores=frozenset({"sto_1"}),
-)
-STAFF = Principal(chain="chn_1", kind=Caller.STAFF, id="key_2", scopes=frozenset({"purchases:write", "points:read"}))
-ADA = Principal(chain="chn_1", kind=Caller.MEMBER, id="mem_ada")
-
-
-@dataclass
-class KnownMembers:
-    """What members would answer for chn_1; nobody else has anyone."""
-
-    ids: set[str] = field(default_factory=lambda: {"mem_ada", "mem_bob"})
-    asked: list[frozenset[str]] = field(default_factory=list)
-
-    async def resolve(self, chain: str, identities: frozenset[Identity]) -> Mapping[Identity, str]:
-        phone = Identity("phone", "+8613800000001")
-        return {phone: "mem_ada"} if chain == "chn_1" and phone in identities else {}
-
-    async def existing(self, chain: str, ids: frozenset[str]) -> frozenset[str]:
-        self.asked.append(ids)
-        return ids & self.ids if chain == "chn_1" else frozenset()
-
-    async def stores(self, chain: str, ids: frozenset[str]) -> Mapping[str, Store]:
-        known = {id_: Store(id=id_, version=1, time_zone="Asia/Shanghai", currency="CNY") for id_ in ("sto_1", "sto_2")}
-        return {id_: known[id_] for id_ in ids & known.keys()} if chain == "chn_1" else {}
-
-
-@dataclass
-class Points:
-    """The service as a caller has it."""
-
-    channel: RpcChannel
-    stub: "PointsAsyncStub"
-    database: Database
-    members: KnownMembers
-
-    async def record(self, purchase: pb.Purchase, caller: Principal = TILL) -> pb.RecordPurchaseResponse:
-        request = pb.RecordPurchaseRequest(purchase=purchase)
-        return await self.channel.call(self.stub.RecordPurchase, request, principal=caller)
-
-    async def refusal(self, purchase: pb.Purchase, caller: Principal = TILL) -> RemoteProblem:
-        with pytest.raises(RemoteProblem) as refused:
-            await self.record(purchase, caller)
-        assert await self.database.collection(RECEIPTS).count_documents({"chain": caller.chain}) == 0
-        assert await self.database.collection(ENTRIES).count_documents({"chain": caller.chain}) == 0
-        return refused.value
-
-    async def account(self, member: str, caller: Principal = STAFF) -> pb.Account:
-        request = pb.GetAccountsRequest(member_ids=[member])
-        return (await self.channel.call(self.stub.GetAccounts, request, principal=caller)).accounts[0]
-
-
-@pytest.fixture
-async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> AsyncIterator[Points]:
-    members = KnownMembers()
-    stores = StoreCopies(migrated, source=members, clock=clock)
-    servicer = PointsServicer(
-        recorder=Recorder(stores=stores, members=members, ledger=ledger, make_id=make_id),
-        accounts=MongoAccounts(migrated),
-        program=DEFAULT_PROGRAM,
-        clock=clock,
-    )
-    descriptor = pb.DESCRIPTOR.services_by_name["Points"]
-    async with served([(add_PointsServicer_to_server, servicer, descriptor)]) as channel:
-        yield Points(channel, channel.stub(PointsStub), migrated, members)
-
-
-def receipt(
-    number: str = "R1", *, paid_minor: int = 10_000, member: str = "mem_ada", store: str = "sto_1"
-) -> pb.Purchase:
-    return pb.Purchase(
-        store_id=store,
-        receipt_number=number,
-        member_id=member,
-        occurred_at=to_timestamp(FixedClock()()),
-        currency="CNY",
-        lines=[pb.Line(item_code="noodles", quantity=1, gross_minor=paid_minor)],
-    )
 
 
 async def test_a_purchase_is_answered_with_all_that_the_till_shows(points: Points) -> None:
@@ -221,8 +126,8 @@ async def test_a_batch_answers_each_in_order(points: Points) -> None:
 
 
 async def test_a_batch_that_is_too_long_is_refused_whole(points: Points) -> None:
-    request = pb.RecordPurchasesRequest(purchases=[receipt(f"R{n}") for n in range(501)])
-    with pytest.raises(RemoteProblem, match="501 purchases are too many for one call: send at most 500"):
+    request = pb.RecordPurchasesRequest(purchases=[receipt(f"R{n}") for n in range(5_001)])
+    with pytest.raises(RemoteProblem, match="5001 purchases are too many for one call: send at most 5000"):
         await points.channel.call(points.stub.RecordPurchases, request, principal=TILL)
     assert await points.database.collection(RECEIPTS).count_documents({"chain": "chn_1"}) == 0
 
@@ -236,7 +141,7 @@ async def test_a_commit_that_failed_fails_the_call_so_that_all_is_sent_again(poi
 
 
 async def test_an_overtaken_commit_fails_the_call(points: Points, ledger: Ledger) -> None:
-    async def overtaken(commands: Sequence[BookPurchase]) -> list[Recorded | Problem]:
+    async def overtaken(commands: Sequence[AnyCommand]) -> list[Recorded | Problem]:
         return [ContendedError(retry_after_ms=1_000)] * len(commands)
 
     ledger._commit = overtaken

@@ -1,0 +1,78 @@
+"""A receipt in the ledger: what was booked for it, and the refunds that came, before or after it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.points.domain.holds import Parts
+from services.points.domain.programs import EarnedPart, sums
+from services.points.domain.purchases import Line, Purchase
+from services.points.domain.refunds import BookedRefund, left_of
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a hold paid of a receipt: from which lots, and what was no longer there and is owed."""
+
+    hold: str
+    currency: str
+    parts: Parts
+    debt: int = 0
+
+    @property
+    def amount(self) -> int:
+        """All of it."""
+        return sum(part for _, part in self.parts) + self.debt
+
+
+@dataclass(frozen=True, slots=True)
+class BookedPurchase:
+    """A receipt in the ledger, and what the till shows of it."""
+
+    id: str
+    entry: str
+    purchase: Purchase
+    fingerprint: bytes
+    booked_at: datetime
+    time_zone: str  # the store's, so that "the same day" means the store's day
+    level: str  # by which it earned
+    program_version: int
+    breakdown: tuple[EarnedPart, ...]
+    balance_points: int
+    level_before: str
+    level_after: str
+    redeemed: tuple[Redeemed, ...] = ()
+    unknown_holds: tuple[str, ...] = ()  # the receipt names them and they do not exist
+
+    @property
+    def points(self) -> int:
+        """Granted by this purchase."""
+        return sums(self.breakdown)["points"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """All that is known under one receipt's number. Without a purchase, only refunds wait here."""
+
+    booked: BookedPurchase | None = None
+    refunds: tuple[BookedRefund, ...] = ()  # booked, in the order of booking
+    waiting: tuple[BookedRefund, ...] = ()
+    revision: int = 0  # guards its document
+
+    @property
+    def left(self) -> tuple[Line, ...]:
+        """What of its lines has not been refunded."""
+        if self.booked is None:
+            return ()
+        returned = [one for refund in self.refunds for one in refund.returned]
+        return left_of(self.booked.purchase.lines, returned)
+
+    def taken_back(self, currency: str) -> int:
+        """Return what refunds have taken back so far, debts included."""
+        return sum(
+            taken.taken + taken.debt for refund in self.refunds for taken in refund.taken if taken.currency == currency
+        )
+
+    @property
+    def gave_back(self) -> bool:
+        """Tell whether what it redeemed has gone back to the member."""
+        return any(refund.whole for refund in self.refunds)

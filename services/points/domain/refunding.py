@@ -1,0 +1,203 @@
+"""Booking a refund: points are recomputed for what is kept, and the difference is taken back."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.points.domain.books import Work
+from services.points.domain.commands import BookRefund
+from services.points.domain.drafts import Draft
+from services.points.domain.due import advance, expire_returned, settle
+from services.points.domain.facts import RefundBooked
+from services.points.domain.journal import DEBT, ISSUED, REDEEMED, EntryKind, Leg
+from services.points.domain.lots import Lot, lot_id, pending, spendable, take
+from services.points.domain.programs import Programs, TakeBack, earn, sums
+from services.points.domain.receipts import BookedPurchase, Receipt, Redeemed
+from services.points.domain.refunds import (
+    MAX_REFUNDS,
+    BookedRefund,
+    GivenBack,
+    RefundExceedsError,
+    RefundState,
+    TakenBack,
+    TooManyRefundsError,
+    left_of,
+    returned_by,
+)
+
+
+def refund(work: Work, command: BookRefund, programs: Programs) -> BookedRefund:
+    """Book the refund, or keep it until its purchase comes. Only one that is known not to fit is refused."""
+    wanted = command.refund
+    receipt = work.receipt(wanted.purchase_key)
+    arrived = BookedRefund(
+        id=command.refund_id,
+        refund=wanted,
+        fingerprint=wanted.fingerprint(),
+        booked_at=command.author.booked_at,
+        booked_by=command.author.booked_by,
+        state=RefundState.WAITING,
+    )
+    if len(receipt.refunds) + len(receipt.waiting) >= MAX_REFUNDS:
+        raise TooManyRefundsError(field="receiptNumber", receipt_number=wanted.receipt_number, most=MAX_REFUNDS)
+    if receipt.booked is None:
+        _put(work, replace(receipt, waiting=(*receipt.waiting, arrived)), arrived)
+        return arrived
+    return _apply(work, arrived, receipt, programs)
+
+
+def apply_waiting(work: Work, booked: BookedPurchase, programs: Programs) -> None:
+    """Book the refunds that came before their purchase, in the order in which they were made."""
+    waiting = work.receipt(booked.purchase.key).waiting
+    for arrived in sorted(waiting, key=lambda one: (one.refund.occurred_at, one.refund.key)):
+        receipt = work.receipt(booked.purchase.key)
+        receipt = replace(receipt, waiting=tuple(one for one in receipt.waiting if one.id != arrived.id))
+        try:
+            _apply(work, arrived, receipt, programs)
+        except RefundExceedsError as error:
+            # The guest has the money already: it is recorded, and somebody is told.
+            refused = replace(
+                arrived,
+                state=RefundState.REFUSED,
+                member=booked.purchase.member,
+                purchase=booked.id,
+                why=error.message,
+            )
+            _put(work, receipt, refused)
+            work.tell(work.draft(booked.purchase.member), RefundBooked(refused, booked.purchase.currency))
+
+
+def _apply(work: Work, arrived: BookedRefund, receipt: Receipt, programs: Programs) -> BookedRefund:
+    booked = receipt.booked
+    assert booked is not None  # noqa: S101 - narrows the type: both callers looked
+    left = receipt.left
+    returned = returned_by(arrived.refund, left)
+    kept = left_of(left, returned)
+    whole = not any(line.quantity or line.paid_minor for line in kept)
+    draft = work.draft(booked.purchase.member)
+    advance(draft, arrived.refund.occurred_at)
+    since = len(draft.entries)
+    given = _give_back_redeemed(draft, booked, arrived) if whole and not receipt.gave_back else ()
+    program = programs.version(booked.program_version)
+    stands = sums(earn(program, program.level(booked.level), kept))
+    taken = [
+        _take_back(
+            draft,
+            booked,
+            arrived,
+            program.take_back,
+            currency=currency,
+            due=_due(work, draft, receipt, currency=currency, keeps=stands.get(currency, 0)),
+        )
+        for currency in sums(booked.breakdown)
+    ]
+    if len(draft.entries) == since:
+        _post_nothing(draft, arrived)
+    refunded = sum(one.amount_minor for one in returned)
+    draft.set_account(replace(draft.account, spend_minor=draft.account.spend_minor - refunded))
+    assert draft.account.as_of is not None  # noqa: S101 - narrows the type: `advance` set it
+    settle(draft, draft.account.as_of)
+    done = replace(
+        arrived,
+        state=RefundState.BOOKED,
+        member=draft.account.id,
+        purchase=booked.id,
+        returned=returned,
+        whole=whole,
+        taken=tuple(one for one in taken if one.taken or one.debt or one.short),
+        given=given,
+        coupons=booked.purchase.coupons if whole and not receipt.gave_back else (),
+    )
+    _put(work, replace(receipt, refunds=(*receipt.refunds, done)), done)
+    work.tell(draft, RefundBooked(done, booked.purchase.currency))
+    return done
+
+
+def _put(work: Work, receipt: Receipt, arrived: BookedRefund) -> None:
+    chain, wanted = work.command.chain, arrived.refund
+    work.receipts[chain, wanted.purchase_key] = replace(receipt, revision=receipt.revision + 1)
+    work.refunds[chain, wanted.key] = arrived
+
+
+def _post_nothing(draft: Draft, arrived: BookedRefund) -> None:
+    """Note a refund that moves no points in the journal too: it moved the spend."""
+    draft.post(EntryKind.REFUND, currency="points", occurred_at=arrived.refund.occurred_at, reference=arrived.id)
+
+
+def _due(work: Work, draft: Draft, receipt: Receipt, *, currency: str, keeps: int) -> int:
+    """Return what was granted beyond what the kept lines earn, never more than was given and is not back yet.
+
+    What has lapsed unused was of no use to the member, and is gone already.
+    """
+    booked = receipt.booked
+    assert booked is not None  # noqa: S101 - narrows the type: both callers looked
+    own = work.lot(draft, lot_id(booked.id, currency))
+    granted = sums(booked.breakdown)[currency] - (own.lapsed if own else 0)
+    return max(0, granted - receipt.taken_back(currency) - keeps)
+
+
+def _take_back(
+    draft: Draft, booked: BookedPurchase, arrived: BookedRefund, policy: TakeBack, *, currency: str, due: int
+) -> TakenBack:
+    """Take back what is due as far as the policy goes."""
+    if due == 0:
+        return TakenBack(currency, 0, 0, 0)
+    parts = take(_in_order(draft, booked, currency, policy), due)
+    taken = sum(part for _, part in parts)
+    debt = due - taken if policy is TakeBack.DEBT else 0
+    if taken or debt:
+        legs = [Leg(ISSUED, taken + debt)] + ([Leg(DEBT, -debt)] if debt else [])
+        draft.post(
+            EntryKind.REFUND,
+            currency=currency,
+            occurred_at=arrived.refund.occurred_at,
+            reference=arrived.id,
+            legs=legs,
+            lots=draft.move(parts, free=-1),
+            lifetime=-(taken + debt),
+        )
+    return TakenBack(currency, taken, debt, due - taken - debt)
+
+
+def _in_order(draft: Draft, booked: BookedPurchase, currency: str, policy: TakeBack) -> Sequence[Lot]:
+    """Return the lots to take from: the purchase's own first, then what is pending, then what can be spent."""
+    lots = draft.lots
+    own = [lot for lot in (lots.get(lot_id(booked.id, currency)),) if lot is not None and lot.free]
+    others = [lot for lot in lots.values() if lot not in own]
+    rest = pending(others, currency)
+    if policy is not TakeBack.PENDING_ONLY:
+        rest += spendable(others, currency)
+    return own + rest
+
+
+def _give_back_redeemed(draft: Draft, booked: BookedPurchase, arrived: BookedRefund) -> tuple[GivenBack, ...]:
+    return tuple(_reverse(draft, redeemed, arrived) for redeemed in booked.redeemed if redeemed.amount)
+
+
+def _reverse(draft: Draft, redeemed: Redeemed, arrived: BookedRefund) -> GivenBack:
+    """Give lots back what was consumed of them; a debt that this redemption made is forgiven, or, where it has been
+    paid off meanwhile, given back as a lot of its own."""
+    moment = arrived.refund.occurred_at
+    forgiven = min(redeemed.debt, draft.account.balance(redeemed.currency).debt)
+    paid = redeemed.debt - forgiven
+    draft.post(
+        EntryKind.REVERSAL,
+        currency=redeemed.currency,
+        occurred_at=moment,
+        reference=arrived.id,
+        legs=[Leg(REDEEMED, -redeemed.amount)] + ([Leg(DEBT, forgiven)] if forgiven else []),
+        lots=draft.move(redeemed.parts, free=1),
+        grants=[_returned_lot(redeemed, arrived, paid, moment)] if paid else (),
+    )
+    expire_returned(draft, redeemed.parts, moment)
+    return GivenBack(redeemed.hold, redeemed.currency, redeemed.amount)
+
+
+def _returned_lot(redeemed: Redeemed, arrived: BookedRefund, amount: int, moment: datetime) -> Lot:
+    return Lot(
+        id=f"{arrived.id}/{redeemed.hold}",
+        currency=redeemed.currency,
+        free=amount,
+        granted_at=moment,
+        source=arrived.id,
+    )

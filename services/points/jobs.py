@@ -1,0 +1,21 @@
+"""What points does by the clock."""
+
+from services.kit.jobs import Job
+from services.points.usecases.payers import Mover
+from services.points.usecases.reports import DaySums
+from services.points.usecases.seal_ledger import Sealing
+
+
+def move_payers(mover: Mover) -> Job:
+    """Return the job that moves what was booked on payers while members was away."""
+    return Job(name="move-payers", every_s=10.0, run=mover.move)
+
+
+def seal_days(sealing: Sealing) -> Job:
+    """Return the job that seals the days that have ended."""
+    return Job(name="seal-days", every_s=300.0, run=sealing.seal_all, within_s=3_600.0)
+
+
+def sum_days(day_sums: DaySums) -> Job:
+    """Return the job that keeps the sums of days that have ended."""
+    return Job(name="sum-days", every_s=300.0, run=day_sums.keep_all, within_s=3_600.0)

@@ -1,0 +1,387 @@
+"""The ledger as a child would keep it: each point is a token on the table. Slow, and too simple to be wrong."""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.points.domain.commands import (
+    Adjust,
+    Authorise,
+    BookPurchase,
+    BookRefund,
+    Capture,
+    Extend,
+    Freeze,
+    Pin,
+    Reverse,
+    Void,
+)
+from services.points.domain.lots import NEVER
+from services.points.domain.programs import POINTS, Program, TakeBack
+from services.points.domain.purchases import Line
+
+FREE, HELD, SPENT, EXPIRED, TAKEN = "free", "held", "spent", "expired", "taken"
+
+
+@dataclass(slots=True)
+class Token:
+    """One point."""
+
+    currency: str
+    source: str  # what granted it
+    granted_at: datetime
+    expires_at: datetime
+    pending_until: datetime | None
+    state: str = FREE
+    hold: str = ""
+
+    @property
+    def order(self) -> tuple[datetime, datetime, str]:
+        return (self.expires_at, self.granted_at, f"{self.source}/{self.currency}")
+
+
+@dataclass(slots=True)
+class ModelHold:
+    currency: str
+    amount: int
+    ends_at: datetime
+    state: str = "open"
+    pinned: bool = False
+    purchase: str = ""
+    taken: list[Token] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Member:
+    tokens: list[Token] = field(default_factory=list)
+    holds: dict[str, ModelHold] = field(default_factory=dict)
+    debt: dict[str, int] = field(default_factory=dict)
+    lifetime: dict[str, int] = field(default_factory=dict)
+    spend: int = 0
+    silver: datetime | None = None
+    as_of: datetime | None = None
+    frozen: bool = False
+
+    def some(self, currency: str, *, state: str, pending: bool) -> list[Token]:
+        found = [
+            one
+            for one in self.tokens
+            if one.currency == currency and one.state == state and (one.pending_until is not None) == pending
+        ]
+        return sorted(found, key=lambda one: one.order)
+
+    def free(self, currency: str) -> list[Token]:
+        return self.some(currency, state=FREE, pending=False)
+
+    def balances(self, currency: str) -> tuple[int, int, int, int, int]:
+        return (
+            len(self.free(currency)),
+            len(self.some(currency, state=FREE, pending=True)),
+            len([one for one in self.tokens if one.currency == currency and one.state == HELD]),
+            self.debt.get(currency, 0),
+            self.lifetime.get(currency, 0),
+        )
+
+    def advance(self, to: datetime) -> None:
+        self.as_of = to if self.as_of is None else max(self.as_of, to)
+        self.settle(self.as_of)
+
+    def settle(self, to: datetime) -> None:
+        while True:
+            moments = [one.expires_at for one in self.tokens if one.state == FREE]
+            moments += [one.pending_until for one in self.tokens if one.state == FREE and one.pending_until]
+            moments += [hold.ends_at for hold in self.holds.values() if hold.state == "open" and not hold.pinned]
+            moment = min((one for one in moments if one <= to), default=None)
+            if moment is None:
+                return
+            self._happen(moment)
+
+    def _happen(self, moment: datetime) -> None:
+        for token in self.tokens:
+            if token.pending_until == moment and token.state == FREE:
+                token.pending_until = None
+        for id_, hold in self.holds.items():
+            if hold.state == "open" and not hold.pinned and hold.ends_at == moment:
+                hold.state = "expired"
+                self.let_go(id_, moment)
+        self.expire(moment)
+
+    def let_go(self, hold: str, moment: datetime) -> None:
+        for token in self.tokens:
+            if token.state == HELD and token.hold == hold:
+                token.state, token.hold = FREE, ""
+        self.expire(moment)
+
+    def expire(self, moment: datetime) -> None:
+        for token in self.tokens:
+            if token.state == FREE and token.expires_at <= moment:
+                token.state = EXPIRED
+
+
+@dataclass(slots=True)
+class ModelReceipt:
+    purchase: BookPurchase | None = None
+    member: str = ""
+    silver: bool = False
+    granted: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+    left: list[tuple[int, int]] = field(default_factory=list)  # pieces and money of each line
+    redeemed: list[tuple[str, str, list[Token], int]] = field(default_factory=list)  # hold, currency, tokens, debt
+    waiting: list[BookRefund] = field(default_factory=list)
+    returned: bool = False
+
+
+class Model:
+    """Members and receipts; each command returns None or the code of its refusal."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.members: dict[str, Member] = {}
+        self.receipts: dict[str, ModelReceipt] = {}
+        self.refunds: dict[str, bytes] = {}
+
+    def purchase(self, command: BookPurchase) -> str | None:
+        purchase = command.purchase
+        receipt = self.receipts.setdefault(purchase.key, ModelReceipt())
+        if receipt.purchase is not None:
+            first = receipt.purchase.purchase
+            same = first.fingerprint() == purchase.fingerprint() and first.member == purchase.member
+            return None if same else "RECEIPT_REUSED"
+        member = self.members[purchase.member]
+        member.advance(purchase.occurred_at)
+        receipt.purchase, receipt.member = command, purchase.member
+        self._pay(member, receipt, command)
+        receipt.silver = member.silver is not None and member.silver <= purchase.occurred_at
+        receipt.left = [(line.quantity, line.paid_minor) for line in purchase.lines]
+        receipt.granted = self._earns(purchase.lines, receipt.left, silver=receipt.silver)
+        for currency, amount in receipt.granted.items():
+            self._grant(member, command.purchase_id, currency, amount, purchase.occurred_at)
+        member.spend += purchase.paid_minor
+        if member.spend >= self.program.levels[1].threshold_minor and member.silver is None:
+            member.silver = member.as_of
+        assert member.as_of is not None
+        member.settle(member.as_of)
+        waiting, receipt.waiting = receipt.waiting, []
+        for refund in sorted(waiting, key=lambda one: (one.refund.occurred_at, one.refund.key)):
+            self._refund(receipt, refund)
+        return None
+
+    def refund(self, command: BookRefund) -> str | None:
+        refund = command.refund
+        if (first := self.refunds.get(refund.key)) is not None:
+            return None if first == refund.fingerprint() else "REFUND_REUSED"
+        receipt = self.receipts.setdefault(refund.purchase_key, ModelReceipt())
+        if receipt.purchase is None:
+            receipt.waiting.append(command)
+        elif not self._refund(receipt, command):
+            return "REFUND_EXCEEDS"
+        self.refunds[refund.key] = refund.fingerprint()
+        return None
+
+    def _refund(self, receipt: ModelReceipt, command: BookRefund) -> bool:
+        refund = command.refund
+        left = list(receipt.left)
+        if not refund.lines:
+            left = [(0, 0) for _ in left]
+        for line in refund.lines:
+            if line.line > len(left):
+                return False
+            pieces, money = left[line.line - 1]
+            if line.quantity > pieces:
+                return False
+            amount = line.amount_minor
+            if amount is None:
+                amount = money * line.quantity // pieces
+            if amount > money:
+                return False
+            left[line.line - 1] = (pieces - line.quantity, money - amount)
+        assert receipt.purchase is not None
+        member = self.members[receipt.member]
+        member.advance(refund.occurred_at)
+        spent = sum(money for _, money in receipt.left) - sum(money for _, money in left)
+        receipt.left = left
+        if not any(pieces or money for pieces, money in left) and not receipt.returned:
+            receipt.returned = True
+            self._return_redeemed(member, receipt, command)
+        stands = self._earns(receipt.purchase.purchase.lines, left, silver=receipt.silver)
+        for currency, granted in receipt.granted.items():
+            source = receipt.purchase.purchase_id
+            own = [one for one in member.tokens if (one.source, one.currency) == (source, currency)]
+            lapsed = sum(1 for one in own if one.state == EXPIRED)
+            due = granted - lapsed - receipt.taken.get(currency, 0) - stands.get(currency, 0)
+            taken = self._take_back(member, receipt.purchase.purchase_id, currency, max(0, due))
+            receipt.taken[currency] = receipt.taken.get(currency, 0) + taken
+        member.spend -= spent
+        assert member.as_of is not None
+        member.settle(member.as_of)
+        return True
+
+    def _take_back(self, member: Member, source: str, currency: str, due: int) -> int:
+        pending = member.some(currency, state=FREE, pending=True)
+        free = member.free(currency)
+        own = [one for one in pending + free if one.source == source]
+        order = own + [one for one in pending if one not in own]
+        if self.program.take_back is not TakeBack.PENDING_ONLY:
+            order += [one for one in free if one not in own]
+        gone = order[:due]
+        for token in gone:
+            token.state = TAKEN
+        taken = len(gone)
+        if self.program.take_back is TakeBack.DEBT:
+            member.debt[currency] = member.debt.get(currency, 0) + due - taken
+            taken = due
+        member.lifetime[currency] = member.lifetime.get(currency, 0) - taken
+        return taken
+
+    def _return_redeemed(self, member: Member, receipt: ModelReceipt, command: BookRefund) -> None:
+        for hold, currency, tokens, debt in receipt.redeemed:
+            for token in tokens:
+                token.state = FREE
+            forgiven = min(debt, member.debt.get(currency, 0))
+            if forgiven:
+                member.debt[currency] -= forgiven
+            for _ in range(debt - forgiven):
+                moment = command.refund.occurred_at
+                member.tokens.append(Token(currency, f"{command.refund_id}/{hold}", moment, NEVER, None))
+            member.expire(command.refund.occurred_at)
+
+    def _pay(self, member: Member, receipt: ModelReceipt, command: BookPurchase) -> None:
+        for id_ in command.purchase.holds:
+            hold = member.holds.get(id_)
+            if hold is None:
+                continue
+            if hold.state == "captured" and not hold.purchase:
+                hold.purchase = command.purchase.key
+                receipt.redeemed.append((id_, hold.currency, list(hold.taken), 0))
+            elif hold.state == "open":
+                for token in (one for one in member.tokens if one.hold == id_ and one.state == HELD):
+                    token.state = SPENT
+                    hold.taken.append(token)
+                hold.state, hold.purchase = "captured", command.purchase.key
+                receipt.redeemed.append((id_, hold.currency, list(hold.taken), 0))
+            else:
+                gone = member.free(hold.currency)[: hold.amount]
+                for token in gone:
+                    token.state = SPENT
+                short = hold.amount - len(gone)
+                member.debt[hold.currency] = member.debt.get(hold.currency, 0) + short
+                receipt.redeemed.append((id_, hold.currency, gone, short))
+
+    def _earns(self, lines: Iterable[Line], left: list[tuple[int, int]], *, silver: bool) -> dict[str, int]:
+        paid = sum(money for _, money in left)
+        points = paid * (120 if silver else 100) // 100 // self.program.minor_per_point
+        stamps = sum(
+            pieces
+            for line, (pieces, _) in zip(lines, left, strict=True)
+            if line.category in self.program.stamp_categories
+        )
+        return {POINTS: points, **({"stamps": stamps} if stamps else {})}
+
+    def _grant(self, member: Member, source: str, currency: str, amount: int, at: datetime) -> None:
+        member.lifetime[currency] = member.lifetime.get(currency, 0) + amount
+        paid = min(amount, member.debt.get(currency, 0))
+        if paid:
+            member.debt[currency] -= paid
+        expires_at = self.program.expiry(at) or NEVER
+        pending_until = self.program.available(at)
+        member.tokens += [Token(currency, source, at, expires_at, pending_until) for _ in range(amount - paid)]
+
+    def authorise(self, command: Authorise) -> str | None:
+        member = self.members[command.account]
+        if member.frozen:
+            return "ACCOUNT_FROZEN"
+        now = copy_as_of(member, command.at)
+        if len(now.free(command.currency)) < command.amount:
+            return "INSUFFICIENT_POINTS"
+        member.advance(command.at)
+        for token in member.free(command.currency)[: command.amount]:
+            token.state, token.hold = HELD, command.hold
+        member.holds[command.hold] = ModelHold(command.currency, command.amount, command.expires_at)
+        return None
+
+    def hold_command(self, command: Capture | Void | Reverse | Extend | Pin) -> str | None:
+        member = self.members[command.account]
+        before = copy_as_of(member, command.at)
+        hold = before.holds.get(command.hold)
+        if hold is None:
+            return "HOLD_NOT_FOUND"
+        refused = self._refused(before, hold, command)
+        if refused is None:
+            member.advance(command.at)
+            self._do(member, member.holds[command.hold], command)
+        return refused
+
+    def _refused(self, member: Member, hold: ModelHold, command: Capture | Void | Reverse | Extend | Pin) -> str | None:
+        if isinstance(command, Reverse) and hold.purchase:
+            return "HOLD_PAID"
+        if hold.state != ("captured" if isinstance(command, Reverse) else "open"):
+            return "HOLD_CLOSED"
+        if isinstance(command, Capture):
+            if member.frozen and not hold.pinned:
+                return "ACCOUNT_FROZEN"
+            left = len([one for one in member.tokens if one.hold == command.hold and one.state == HELD])
+            return "HOLD_EXCEEDED" if command.amount is not None and command.amount > left else None
+        if isinstance(command, Extend) and command.expires_at <= hold.ends_at:
+            return "INVALID_HOLD"
+        return None
+
+    def _do(self, member: Member, hold: ModelHold, command: Capture | Void | Reverse | Extend | Pin) -> None:
+        held = [one for one in member.tokens if one.hold == command.hold and one.state == HELD]
+        match command:
+            case Capture():
+                held.sort(key=lambda one: one.order)
+                for token in held[: command.amount]:
+                    token.state = SPENT
+                    hold.taken.append(token)
+                rest = len(held) - (len(held) if command.amount is None else command.amount)
+                if rest == 0 or not command.keep_rest:
+                    hold.state, hold.pinned = "captured", False
+                    member.let_go(command.hold, command.at)
+            case Void():
+                hold.state, hold.pinned = ("captured" if hold.taken else "voided"), False
+                member.let_go(command.hold, command.at)
+            case Reverse():
+                for token in hold.taken:
+                    token.state, token.hold = FREE, ""
+                hold.state, hold.taken = "reversed", []
+                member.expire(command.at)
+            case Extend():
+                hold.ends_at = command.expires_at
+            case Pin():
+                hold.pinned = True
+
+    def adjust(self, command: Adjust) -> str | None:
+        member = self.members[command.account]
+        if abs(command.amount) > self.program.adjustment_limit:
+            return None
+        if -command.amount > len(copy_as_of(member, command.at).free(command.currency)):
+            return "INSUFFICIENT_POINTS"
+        member.advance(command.at)
+        if command.amount > 0:
+            member.lifetime[command.currency] = member.lifetime.get(command.currency, 0) + command.amount
+            paid = min(command.amount, member.debt.get(command.currency, 0))
+            if paid:
+                member.debt[command.currency] -= paid
+            expires_at = self.program.expiry(command.at) or NEVER
+            member.tokens += [
+                Token(command.currency, command.adjustment, command.at, expires_at, None)
+                for _ in range(command.amount - paid)
+            ]
+        for token in member.free(command.currency)[: max(0, -command.amount)]:
+            token.state = TAKEN
+        return None
+
+    def freeze(self, command: Freeze) -> str | None:
+        member = self.members[command.account]
+        if member.frozen is not command.frozen:
+            member.advance(command.at)
+            member.frozen = command.frozen
+        return None
+
+
+def copy_as_of(member: Member, moment: datetime) -> Member:
+    """What a refused command must not change: the member as it would be then."""
+    copy = deepcopy(member)
+    copy.advance(moment)
+    return copy

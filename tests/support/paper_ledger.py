@@ -1,0 +1,60 @@
+"""The ledger without a database: the fold, and books that hold everything."""
+
+from collections.abc import Sequence
+
+from services.kit.errors import Problem
+from services.points.domain.batches import Answer, Folded, fold, further_needs, needs
+from services.points.domain.books import Books, Needs
+from services.points.domain.commands import AnyCommand
+from services.points.domain.facts import LedgerEvent
+from services.points.domain.journal import Entry
+from services.points.domain.programs import Programs
+
+MOST_ROUNDS = 20
+
+
+class PaperLedger:
+    """Commits like the store does: what a fold finds missing is looked for, and the fold done again."""
+
+    def __init__(self, programs: Programs | None = None) -> None:
+        self.programs = programs or Programs()
+        self.books = Books()
+        self.entries: list[Entry] = []
+        self.told: list[LedgerEvent] = []
+
+    def commit(self, commands: Sequence[AnyCommand]) -> Sequence[Answer | Problem]:
+        """Carry out a batch."""
+        self._look_for(needs(commands))
+        self._look_for(further_needs(commands, self.books))
+        folded = fold(commands, books=self.books, programs=self.programs)
+        for _ in range(MOST_ROUNDS):
+            if isinstance(folded, Folded):
+                self._take_over(folded)
+                return folded.answers
+            self._look_for(folded)
+            folded = fold(commands, books=self.books, programs=self.programs)
+        raise AssertionError(folded)
+
+    def _look_for(self, wanted: Needs) -> None:
+        self.books.asked |= wanted.accounts | wanted.whole
+        self.books.asked_single |= wanted.lots | wanted.holds
+        for key in wanted.whole:
+            self.books.lots.setdefault(key, {})
+            self.books.holds.setdefault(key, {})
+
+    def _take_over(self, folded: Folded) -> None:
+        changes, books = folded.changes, self.books
+        books.accounts |= changes.accounts
+        for key in changes.accounts:
+            books.lots.setdefault(key, {})
+            books.holds.setdefault(key, {})
+        for (key, id_), lot in changes.lots.items():
+            books.lots[key][id_] = lot
+        for (key, id_), hold in changes.holds.items():
+            books.holds[key][id_] = hold
+        books.receipts |= changes.receipts
+        books.refunds |= changes.refunds
+        books.adjustments |= changes.adjustments
+        books.kept |= changes.kept
+        self.entries += [entry for _, entry in changes.entries]
+        self.told += [event for _, event, _ in changes.told]
