@@ -48,12 +48,17 @@ SHOW = """{
 }"""
 
 TILL_SCOPES = (
-    *("members:read", "members:write", "purchases:write", "points:read"),
+    *("members:read", "members:write", "purchases:read", "purchases:write", "points:read", "points:spend"),
     *("coupons:read", "coupons:redeem", "feedback:write"),
 )
-PARTNER_SCOPES = ("members:read", "members:write", "purchases:write", "points:read", "coupons:read")
+PARTNER_SCOPES = (
+    *("members:read", "members:write", "purchases:read", "purchases:write", "points:read", "points:spend"),
+    "coupons:read",
+)
 STAFF_SCOPES = (
-    *("members:read", "members:write", "purchases:write", "points:read", "coupons:read", "coupons:redeem"),
+    *("members:read", "members:write", "purchases:read", "purchases:write", "points:read", "points:spend"),
+    *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open"),
+    *("coupons:read", "coupons:redeem"),
     *("campaigns:write", "feedback:read", "feedback:write", "chain:write", "keys:write"),
 )
 

@@ -25,6 +25,9 @@ class PaperPlatform:
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # command key → content, member id
     booked: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)  # content, answer
     order: list[dict[str, Any]] = field(default_factory=list)  # purchases as they were booked
+    refunded: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # refunds as they were asked for
+    opened: dict[str, dict[str, Any]] = field(default_factory=dict)  # balances by their key, with their member
+    journal: list[tuple[str, str, str]] = field(default_factory=list)  # member, what, its number; as it was booked
     spend: dict[str, int] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     fault: Fault = lambda _number, _when: None
@@ -58,6 +61,10 @@ class PaperPlatform:
         query, wish = asked["query"], asked["variables"].get("input", {})
         if "recordPurchases" in query:
             return {"recordPurchases": _results([self._record(*one) for one in enumerate(wish["purchases"])])}
+        if "recordRefunds" in query:
+            return {"recordRefunds": _results([self._refund(*one) for one in enumerate(wish["refunds"])])}
+        if "openBalances" in query:
+            return {"openBalances": _results([self._open(*one) for one in enumerate(wish["balances"])])}
         if "enrollMembers" in query:
             return {"enrollMembers": _results([self._enroll(*one) for one in enumerate(wish["members"])])}
         if "saveStores" in query:
@@ -105,13 +112,63 @@ class PaperPlatform:
         booked = {"points": points, "levelBefore": level, "levelAfter": after}
         self.booked[key] = (content, {"userErrors": [], "repeatedCall": False, "purchase": booked})
         self.order.append(wish | {"member": member})
+        self.journal.append((member, "purchase", wish["receiptNumber"]))
         return self.booked[key][1]
+
+    def _refund(self, number: int, wish: dict[str, Any]) -> dict[str, Any]:
+        key, receipt = (wish["storeId"], wish["refundNumber"]), (wish["receiptStoreId"], wish["receiptNumber"])
+        if key in self.refunded:
+            if self.refunded[key] != wish:
+                return _refusal("REFUND_REUSED", f"refunds.{number}.refundNumber", "Other content.")
+            return {"userErrors": [], "repeatedCall": True, "refund": _refund("BOOKED", wish)}
+        bought = next((one for one in self.order if (one["storeId"], one["receiptNumber"]) == receipt), None)
+        if bought is None:
+            return {"userErrors": [], "repeatedCall": False, "refund": _refund("WAITING", wish)}
+        left = self._left(receipt, bought["lines"])
+        for line in wish["lines"]:
+            pieces, paid = left[line["line"] - 1]
+            if line["quantity"] > pieces or line["amountMinor"] > paid:
+                return _refusal("REFUND_EXCEEDS", f"refunds.{number}.lines", f"{pieces} pieces, {paid} left.")
+        self.refunded[key] = wish
+        self.journal.append((bought["member"], "refund", wish["refundNumber"]))
+        return {"userErrors": [], "repeatedCall": False, "refund": _refund("BOOKED", wish)}
+
+    def _left(self, receipt: tuple[str, str], lines: list[dict[str, Any]]) -> list[tuple[int, int]]:
+        """Pieces and money that the lines of a receipt still have."""
+        left = [(line["quantity"], line["grossMinor"] - line["discountMinor"]) for line in lines]
+        for wish in self.refunded.values():
+            if (wish["receiptStoreId"], wish["receiptNumber"]) == receipt:
+                for line in wish["lines"]:
+                    pieces, paid = left[line["line"] - 1]
+                    left[line["line"] - 1] = (pieces - line["quantity"], paid - line["amountMinor"])
+                left = left if wish["lines"] else [(0, 0) for _ in left]
+        return left
+
+    def _open(self, number: int, wish: dict[str, Any]) -> dict[str, Any]:
+        member = wish.get("memberId") or self.members.get(wish["identity"]["value"])
+        if member is None:
+            return _refusal("MEMBER_NOT_FOUND", f"balances.{number}.identity", "No member has this external.")
+        opened = {**wish, "member": member} | {"memberId": None, "identity": None}
+        if wish["key"] in self.opened:
+            if self.opened[wish["key"]] != opened:
+                return _refusal("KEY_REUSED", f"balances.{number}.key", "Other content.")
+            return {"userErrors": [], "repeatedCall": True}
+        self.opened[wish["key"]] = opened
+        self.journal.append((member, "opening", wish["key"]))
+        return {"userErrors": [], "repeatedCall": False}
 
 
 def problem(code: str, *, status: int = 200, **told: object) -> httpx.Response:
     """An answer of the gateway that says what is wrong."""
     told = {"code": code, "traceId": "abc", **told}
     return httpx.Response(status, json={"errors": [{"message": f"It is {code}.", "extensions": told}]})
+
+
+def _refund(state: str, wish: dict[str, Any]) -> dict[str, Any]:
+    """One point is taken back for each full 100 minor units."""
+    taken = sum(line["amountMinor"] for line in wish["lines"]) // 100
+    parts = [{"currency": "POINTS", "taken": taken, "debt": 0}, {"currency": "STAMPS", "taken": 7, "debt": 0}]
+    return {"state": state, "why": None, "taken": parts}
 
 
 def _level(spend: int) -> str:
@@ -124,4 +181,4 @@ def _results(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _refusal(code: str, path: str, message: str) -> dict[str, Any]:
     told = {"code": code, "field": path, "message": message}
-    return {"userErrors": [told], "repeatedCall": False, "member": None, "purchase": None}
+    return {"userErrors": [told], "repeatedCall": False, "member": None, "purchase": None, "refund": None}

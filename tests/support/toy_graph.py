@@ -195,6 +195,9 @@ class Memory:
             raise self.raises
         return self._answers[type(request)](self, request)
 
+    def stream(self, method: Any, request: Any, **_options: Any) -> Any:
+        raise NotImplementedError(method, request)  # nothing here has many answers
+
     def _members(self, request: members_pb2.GetMembersRequest) -> members_pb2.GetMembersResponse:
         return members_pb2.GetMembersResponse(
             members=[

@@ -72,6 +72,7 @@ A service's `graph` room holds types, loaders, a query and a mutation, and expor
 - Single things: `@loader(most=1_000)` over `async def (context, ids) -> list[X | None]`, then `.load(info, id)`.
 - `resolve_reference` is only needed where the key alone does not make the object: a plain classmethod
   `def resolve_reference(cls, info: Info, id: strawberry.ID)` that returns the loader's future.
+- A method with many answers: `async with points.ask_stream(method, request) as parts:`, then `async for part in parts`.
 - Fields that a service did not set in a proto: `instant(message.since) if message.HasField("since") else None`.
 '''
 

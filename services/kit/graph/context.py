@@ -1,6 +1,7 @@
 """What a resolver has in its hands: who asks, the way to the services, the operation's loaders."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import AsyncIterable, Callable, Hashable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import strawberry
@@ -31,6 +32,16 @@ class Channel(Protocol):
     ) -> Answer:
         """Call in the principal's name; raise a `Problem` for whatever goes wrong."""
 
+    def stream(
+        self,
+        method: "aio.UnaryStreamMultiCallable[Request, Answer]",
+        request: Request,
+        *,
+        principal: Principal,
+        timeout_s: float = 5.0,
+    ) -> AbstractAsyncContextManager[AsyncIterable[Answer]]:
+        """Call a method that has many answers, and give them as they come."""
+
 
 class Channels:
     """The ways to the services, kept by a process as long as it runs."""
@@ -58,7 +69,7 @@ class Calls:
         self._channels, self._service, self._principal = channels, service, principal
 
     def stub(self, stub_class: Callable[[aio.Channel], Stub]) -> Stub:
-        """Return the generated stub, whose methods are what `ask` and `ask_once` take."""
+        """Return the generated stub, whose methods are what `ask`, `ask_once` and `ask_stream` take."""
         return self._channels.stub(self._service, stub_class)
 
     async def ask(
@@ -76,6 +87,12 @@ class Calls:
         return await self._channels.to(self._service).call(
             method, request, principal=self._principal, timeout_s=timeout_s
         )
+
+    def ask_stream(
+        self, method: "aio.UnaryStreamMultiCallable[Request, Answer]", request: Request, *, timeout_s: float = 5.0
+    ) -> AbstractAsyncContextManager[AsyncIterable[Answer]]:
+        """Call a method that has many answers: `async with points.ask_stream(…) as parts: async for part in parts`."""
+        return self._channels.to(self._service).stream(method, request, principal=self._principal, timeout_s=timeout_s)
 
 
 class GraphContext:

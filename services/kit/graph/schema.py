@@ -4,7 +4,7 @@ import inspect
 from typing import Any, cast
 
 import strawberry
-from graphql import ExecutionResult, execute, lexicographic_sort_schema, print_schema
+from graphql import ExecutionResult, build_schema, execute, lexicographic_sort_schema, print_schema
 from strawberry.execution import optimized_is_awaitable
 
 from services.kit.graph.context import GraphContext
@@ -30,7 +30,9 @@ class ServedSchema(strawberry.Schema):
 
     def sdl(self) -> str:
         """Return the schema as callers see it, sorted by name."""
-        return print_schema(lexicographic_sort_schema(self._schema)) + "\n"
+        # Read back first: sorting makes plain enums, which do not know a default that is a strawberry enum's member.
+        plain = build_schema(print_schema(self._schema))
+        return print_schema(lexicographic_sort_schema(plain)) + "\n"
 
     async def answer(
         self,

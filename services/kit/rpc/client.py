@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
-from grpc.aio import AioRpcError, Channel, UnaryUnaryMultiCallable
+from grpc.aio import AioRpcError, Channel, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
 from services.kit.errors import Kind
 from services.kit.principal import Principal
@@ -73,11 +74,8 @@ class RpcChannel:
         The deadline is `timeout_s` from now, or what is left of the call being answered, if that is less. What is
         unavailable is tried again, at most twice, only when the call is `idempotent`.
         """
-        left_s = time_left_s()
-        within_s = timeout_s if left_s is None else min(timeout_s, left_s)
-        until = asyncio.get_running_loop().time() + within_s
-        path = self._paths.get(method, "rpc")
-        with span(path, SpanKind.CLIENT, attributes={"rpc.system": "grpc", "server.address": self._address}):
+        until = _until(timeout_s)
+        with span(self._path(method), SpanKind.CLIENT, attributes=self._attributes()):
             tries = 1 + (RETRIES if idempotent else 0)
             for attempt in range(tries):
                 try:
@@ -89,6 +87,29 @@ class RpcChannel:
                 await asyncio.sleep(wait_s)
             raise AssertionError(tries)  # the last try returned or raised
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: UnaryStreamMultiCallable[Request, Answer],
+        request: Request,
+        *,
+        principal: Principal,
+        timeout_s: float = 5.0,
+    ) -> AsyncIterator[AsyncIterable[Answer]]:
+        """Give the answers of a method that has many, as they come; who leaves the block early ends the call.
+
+        The deadline, as in `call`, is for all of them. Never tried again: some may have been used already.
+        """
+        until = _until(timeout_s)
+        with span(self._path(method), SpanKind.CLIENT, attributes=self._attributes()):
+            answers = method(request, timeout=_time_for(until), metadata=self._metadata(principal))
+            try:
+                yield answers
+            except AioRpcError as error:
+                raise from_error(error) from error
+            finally:
+                answers.cancel()
+
     async def close(self) -> None:
         """Close the connection; calls under way are cancelled."""
         channel, self._channel = self._channel, None
@@ -99,17 +120,38 @@ class RpcChannel:
     async def _once(
         self, method: UnaryUnaryMultiCallable[Request, Answer], request: Request, principal: Principal, until: float
     ) -> Answer:
-        left_s = _left_s(until)
-        if left_s <= 0:
-            raise TimedOutError
-        metadata = (
+        left_s = _time_for(until)
+        try:
+            return await method(request, timeout=left_s, metadata=self._metadata(principal))
+        except AioRpcError as error:
+            raise from_error(error) from error
+
+    def _path(self, method: object) -> str:
+        return self._paths.get(method, "rpc")
+
+    def _attributes(self) -> dict[str, str]:
+        return {"rpc.system": "grpc", "server.address": self._address}
+
+    def _metadata(self, principal: Principal) -> tuple[tuple[str, str], ...]:
+        return (
             ("authorization", f"Bearer {self._tokens(principal)}"),
             ("traceparent", current_traceparent()),
         )
-        try:
-            return await method(request, timeout=left_s, metadata=metadata)
-        except AioRpcError as error:
-            raise from_error(error) from error
+
+
+def _until(timeout_s: float) -> float:
+    """Return when a call must have ended, by the loop's time."""
+    left_s = time_left_s()
+    within_s = timeout_s if left_s is None else min(timeout_s, left_s)
+    return asyncio.get_running_loop().time() + within_s
+
+
+def _time_for(until: float) -> float:
+    """Return how long a call that begins now may take. Raises `TimedOutError` when there is no time left at all."""
+    left_s = _left_s(until)
+    if left_s <= 0:
+        raise TimedOutError
+    return left_s
 
 
 def _left_s(until: float) -> float:
@@ -129,6 +171,11 @@ class _Named:
 
     def unary_unary(self, path: str, *args: Any, **options: Any) -> UnaryUnaryMultiCallable[Any, Any]:
         method = self._channel.unary_unary(path, *args, **options)
+        self._paths[method] = path.strip("/")
+        return method
+
+    def unary_stream(self, path: str, *args: Any, **options: Any) -> UnaryStreamMultiCallable[Any, Any]:
+        method = self._channel.unary_stream(path, *args, **options)
         self._paths[method] = path.strip("/")
         return method
 

@@ -12,8 +12,15 @@ SCOPES = frozenset(
     {
         "members:read",
         "members:write",
+        "purchases:read",
         "purchases:write",
         "points:read",
+        "points:spend",
+        "ledger:read",
+        "ledger:adjust",
+        "ledger:approve",
+        "ledger:freeze",
+        "ledger:open",
         "coupons:read",
         "coupons:redeem",
         "campaigns:write",
@@ -25,7 +32,9 @@ SCOPES = frozenset(
 )
 """Everything that a key can be given."""
 
-MEMBER_SCOPES = frozenset({"members:read", "points:read", "coupons:read", "feedback:read", "feedback:write"})
+MEMBER_SCOPES = frozenset(
+    {"members:read", "purchases:read", "points:read", "coupons:read", "feedback:read", "feedback:write"}
+)
 """What guests may do with their own data without being told so: who makes a guest's key gives all this away."""
 
 MAX_SUBJECT_LENGTH = 200

@@ -2,6 +2,6 @@
 
 from services.kit.graph import Subgraph
 from services.points.graph.accounts import Member
-from services.points.graph.purchases import Mutation
+from services.points.graph.roots import Mutation, Query
 
-subgraph = Subgraph("points", mutation=Mutation, types=[Member])
+subgraph = Subgraph("points", query=Query, mutation=Mutation, types=[Member])

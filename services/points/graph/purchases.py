@@ -1,4 +1,4 @@
-"""Purchases in the graph."""
+"""Purchases told to the graph."""
 
 from enum import Enum
 from typing import Annotated
@@ -7,23 +7,15 @@ import strawberry
 
 from protos.points.v1 import points_pb2 as pb
 from protos.points.v1.points_pb2_grpc import PointsStub
-from services.kit.graph import (
-    INPUT,
-    Caller,
-    Info,
-    Instant,
-    Money,
-    SafeInt,
-    UserError,
-    allow,
-    instant,
-    mutation,
-    timestamp,
-    user_error,
-)
+from services.kit.graph import INPUT, Caller, Info, Instant, SafeInt, UserError, allow, mutation, timestamp, user_error
 from services.points.graph.accounts import Member
+from services.points.graph.codes import code
+from services.points.graph.receipts import Purchase, SaleChannel, purchase_of
 
 RECORDERS = allow(Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="purchases:write")
+
+MANY_S = 60.0
+"""For 5,000 receipts: the longest that a service answers at all."""
 
 
 @strawberry.enum(description="What a guest is known by.")
@@ -51,6 +43,25 @@ class LineInput:
     quantity: int = strawberry.field(description="At least 1.")
     gross_minor: SafeInt = strawberry.field(description="For the whole line, before discount, in minor units.")
     discount_minor: SafeInt = strawberry.field(default=0, description="For the whole line; at most the gross amount.")
+    category: str | None = strawberry.field(default=None, description="The chain's own code of the category.")
+    cost_minor: SafeInt | None = strawberry.field(
+        default=None, description="What the whole line cost the chain, in minor units; null: not known."
+    )
+
+
+@strawberry.input(description="How a receipt was paid.")
+class PaymentInput:
+    """A payment."""
+
+    kind: str = strawberry.field(
+        description='"wechat", "alipay", "card", "cash" …: the chain\'s own word, up to 128 characters.'
+    )
+    payer_id: str | None = strawberry.field(
+        default=None,
+        description="Who paid, as the payment provider names them (an openid, an Alipay id, a card's token). Without "
+        "`memberId` and `identity` this is the buyer, and whoever is not known becomes a provisional member. Kept only "
+        "as a keyed hash.",
+    )
 
 
 @strawberry.input(description="A receipt. Store and receipt number name it for ever.")
@@ -58,13 +69,31 @@ class RecordPurchaseInput:
     """A receipt."""
 
     store_id: strawberry.ID = strawberry.field(description="Where it was paid.")
-    receipt_number: str = strawberry.field(description="As printed; unique for ever within the store.")
+    receipt_number: str = strawberry.field(
+        description="As printed; unique for ever within the store. 1 to 64 characters."
+    )
     occurred_at: Instant = strawberry.field(description="When the guest paid; at most 5 minutes ahead of the server.")
     currency: str = strawberry.field(description="ISO 4217; the store's.")
     lines: list[LineInput] = strawberry.field(description="1 to 500.")
-    member_id: strawberry.ID | None = strawberry.field(default=None, description="Who bought; or give `identity`.")
+    member_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Who bought; or give `identity`, or `payment.payerId`."
+    )
     identity: BuyerIdentityInput | None = strawberry.field(
-        default=None, description="By what the till knows the guest."
+        default=None, description="By what the till knows the guest; goes before `memberId`."
+    )
+    till_id: str | None = strawberry.field(default=None, description="The chain's own code of the till.")
+    staff_id: str | None = strawberry.field(default=None, description="The chain's own code of who served.")
+    channel: SaleChannel | None = strawberry.field(default=None, description="Over which channel; null: not known.")
+    payment: PaymentInput | None = strawberry.field(default=None, description="How it was paid; null: not known.")
+    party_size: int | None = strawberry.field(default=None, description="How many guests; null: not known.")
+    tax_minor: SafeInt = strawberry.field(default=0, description="Within what was paid, in minor units.")
+    tip_minor: SafeInt = strawberry.field(default=0, description="Beside what was paid, in minor units; earns nothing.")
+    coupon_ids: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="Coupons that were used; up to 20."
+    )
+    hold_ids: list[strawberry.ID] = strawberry.field(
+        default_factory=list,
+        description="Holds that it was paid with; they are captured in the same commit. Up to 20.",
     )
 
 
@@ -73,51 +102,24 @@ class RecordPurchasesInput:
     """Receipts."""
 
     purchases: list[RecordPurchaseInput] = strawberry.field(
-        description="Up to 500. Those of one member are booked in the order given."
+        description="Up to 5,000. Those of one member are booked in the order given."
     )
-
-
-@strawberry.type(description="What one rule added to a purchase's points.")
-class EarnedPart:
-    """A part of the breakdown."""
-
-    rule: str = strawberry.field(description='Like "base" or "tier:silver".')
-    program_version: SafeInt = strawberry.field(description="The version of the chain's program that was used.")
-    points: SafeInt = strawberry.field(description="What it added.")
-
-
-@strawberry.type(description="A receipt in the ledger.")
-class Purchase:
-    """A booked purchase."""
-
-    id: strawberry.ID = strawberry.field(description="`pur_…`.")
-    store_id: strawberry.ID = strawberry.field(description="Where it was paid.")
-    receipt_number: str = strawberry.field(description="As printed.")
-    member_id: strawberry.ID = strawberry.field(description="Who bought.")
-    occurred_at: Instant = strawberry.field(description="When the guest paid.")
-    booked_at: Instant = strawberry.field(description="When it was written to the ledger.")
-    paid: Money = strawberry.field(description="For all lines, after discounts.")
-    points: SafeInt = strawberry.field(description="Granted by this purchase.")
-    breakdown: list[EarnedPart] = strawberry.field(description="How the points came about; sums to `points`.")
-    balance_after: SafeInt = strawberry.field(description="The member's balance after this purchase.")
-    level_before: str = strawberry.field(description="The member's level before it.")
-    level_after: str = strawberry.field(description="And after it: another one has just been reached.")
 
 
 @strawberry.enum(description="Why a purchase was not recorded.")
 class RecordPurchaseErrorCode(Enum):
     """Codes of `RecordPurchaseError`."""
 
-    INVALID = strawberry.enum_value("INVALID", description="The input is wrong by itself.")
-    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="What is named does not exist in this chain.")
-    CONFLICT = strawberry.enum_value("CONFLICT", description="It is in use with other content.")
-    REFUSED = strawberry.enum_value("REFUSED", description="The state does not allow it.")
-    DENIED = strawberry.enum_value("DENIED", description="The key is for another store.")
-    INVALID_PURCHASE = strawberry.enum_value("INVALID_PURCHASE", description="No receipt can be like that.")
-    RECEIPT_REUSED = strawberry.enum_value("RECEIPT_REUSED", description="The number was booked with other content.")
-    STORE_NOT_FOUND = strawberry.enum_value("STORE_NOT_FOUND", description="There is no such store.")
-    MEMBER_NOT_FOUND = strawberry.enum_value("MEMBER_NOT_FOUND", description="There is no such member.")
-    TOO_MANY = strawberry.enum_value("TOO_MANY", description="More than one call may carry.")
+    INVALID = code("INVALID")
+    NOT_FOUND = code("NOT_FOUND")
+    CONFLICT = code("CONFLICT")
+    REFUSED = code("REFUSED")
+    DENIED = code("DENIED")
+    INVALID_PURCHASE = code("INVALID_PURCHASE")
+    RECEIPT_REUSED = code("RECEIPT_REUSED")
+    STORE_NOT_FOUND = code("STORE_NOT_FOUND")
+    MEMBER_NOT_FOUND = code("MEMBER_NOT_FOUND")
+    TOO_MANY = code("TOO_MANY")
 
 
 @strawberry.type(description="Why a purchase was not recorded.")
@@ -136,7 +138,9 @@ class RecordPurchasePayload:
     repeated_call: bool = strawberry.field(
         default=False, description="The receipt had been booked before, and this is the first answer."
     )
-    member: Member | None = strawberry.field(default=None, description="The buyer, as after this purchase.")
+    member: Member | None = strawberry.field(
+        default=None, description="The buyer, as after this purchase; null for a payer who is not known yet."
+    )
 
 
 @strawberry.type(description="Each receipt's own answer.")
@@ -150,25 +154,24 @@ class RecordPurchasesPayload:
 
 
 @strawberry.type
-class Mutation:
-    """What can be told to points."""
+class PurchaseMutation:
+    """Recording purchases. The receipt's number is its key, so asking again is safe."""
 
     @mutation(RECORDERS, description="Books a receipt: points and tier follow in the same commit.")
     async def record_purchase(self, info: Info, wish: Annotated[RecordPurchaseInput, INPUT]) -> RecordPurchasePayload:
         """Book one receipt."""
         points = info.context.channel("points")
         request = pb.RecordPurchaseRequest(purchase=_purchase_of(wish))
-        # The receipt's number is its key, so asking again is safe.
         return _payload(await points.ask(points.stub(PointsStub).RecordPurchase, request))
 
-    @mutation(RECORDERS, description="Books up to 500 receipts, each with its own answer. Safe to send again.")
+    @mutation(RECORDERS, description="Books up to 5,000 receipts, each with its own answer. Safe to send again.")
     async def record_purchases(
         self, info: Info, wish: Annotated[RecordPurchasesInput, INPUT]
     ) -> RecordPurchasesPayload:
         """Book many receipts."""
         points = info.context.channel("points")
         request = pb.RecordPurchasesRequest(purchases=[_purchase_of(one) for one in wish.purchases])
-        answer = await points.ask(points.stub(PointsStub).RecordPurchases, request, timeout_s=20.0)
+        answer = await points.ask(points.stub(PointsStub).RecordPurchases, request, timeout_s=MANY_S)
         results = [
             RecordPurchasePayload(user_errors=[user_error(RecordPurchaseError, one.problem, at=f"purchases.{number}")])
             if one.WhichOneof("result") == "problem"
@@ -178,50 +181,50 @@ class Mutation:
         return RecordPurchasesPayload(user_errors=[], results=results)
 
 
+def identity_of(wish: BuyerIdentityInput) -> pb.BuyerIdentity:
+    """Make the proto of it."""
+    return pb.BuyerIdentity(kind=wish.kind.name.lower(), value=wish.value)
+
+
 def _purchase_of(wish: RecordPurchaseInput) -> pb.Purchase:
     purchase = pb.Purchase(
         store_id=wish.store_id,
         receipt_number=wish.receipt_number,
         occurred_at=timestamp(wish.occurred_at),
         currency=wish.currency,
-        lines=[
-            pb.Line(
-                item_code=line.item_code,
-                quantity=line.quantity,
-                gross_minor=line.gross_minor,
-                discount_minor=line.discount_minor,
-            )
-            for line in wish.lines
-        ],
+        lines=[_line_of(line) for line in wish.lines],
+        till_id=wish.till_id or "",
+        staff_id=wish.staff_id or "",
+        party_size=wish.party_size or 0,
+        tax_minor=wish.tax_minor,
+        tip_minor=wish.tip_minor,
+        coupon_ids=wish.coupon_ids,
+        hold_ids=wish.hold_ids,
     )
-    if wish.identity is None:
-        purchase.member_id = wish.member_id or ""
-    else:
-        purchase.identity.kind, purchase.identity.value = wish.identity.kind.name.lower(), wish.identity.value
+    if wish.identity is not None:
+        purchase.identity.CopyFrom(identity_of(wish.identity))
+    elif wish.member_id is not None:
+        purchase.member_id = wish.member_id
+    if wish.channel is not None:
+        purchase.channel = pb.SaleChannel.Value(f"SALE_CHANNEL_{wish.channel.name}")
+    if wish.payment is not None:
+        purchase.payment.kind, purchase.payment.payer_id = wish.payment.kind, wish.payment.payer_id or ""
     return purchase
 
 
+def _line_of(line: LineInput) -> pb.Line:
+    return pb.Line(
+        item_code=line.item_code,
+        quantity=line.quantity,
+        gross_minor=line.gross_minor,
+        discount_minor=line.discount_minor,
+        category=line.category or "",
+        cost_minor=line.cost_minor or 0,
+    )
+
+
 def _payload(answer: pb.RecordPurchaseResponse) -> RecordPurchasePayload:
-    booked, purchase = answer.booked, answer.booked.purchase
+    purchase = purchase_of(answer.booked)
     return RecordPurchasePayload(
-        user_errors=[],
-        repeated_call=answer.repeated_call,
-        member=Member(id=strawberry.ID(purchase.member_id)),
-        purchase=Purchase(
-            id=strawberry.ID(booked.id),
-            store_id=strawberry.ID(purchase.store_id),
-            receipt_number=purchase.receipt_number,
-            member_id=strawberry.ID(purchase.member_id),
-            occurred_at=instant(purchase.occurred_at),
-            booked_at=instant(booked.booked_at),
-            paid=Money.of(booked.paid),
-            points=booked.points,
-            breakdown=[
-                EarnedPart(rule=part.rule, program_version=part.program_version, points=part.points)
-                for part in booked.breakdown
-            ],
-            balance_after=booked.balance_points,
-            level_before=booked.level_before,
-            level_after=booked.level_after,
-        ),
+        user_errors=[], repeated_call=answer.repeated_call, member=purchase.member, purchase=purchase
     )

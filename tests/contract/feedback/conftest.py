@@ -88,7 +88,7 @@ class Directory:
     async def _never(self, _request: Any, _context: Any) -> Any:
         raise NotImplementedError
 
-    EnrollMember = EnrollMembers = ResolveIdentities = _never
+    EnrollMember = EnrollMembers = EnrollPayers = ResolveIdentities = _never
 
 
 @dataclass

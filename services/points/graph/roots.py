@@ -1,0 +1,23 @@
+"""What can be asked of points, and told to it."""
+
+import strawberry
+
+from services.points.graph.adjustments import AdjustmentMutation, AdjustmentQuery
+from services.points.graph.holds import HoldQuery
+from services.points.graph.ledger import LedgerQuery
+from services.points.graph.opening import OpeningMutation
+from services.points.graph.purchases import PurchaseMutation
+from services.points.graph.receipts import ReceiptQuery
+from services.points.graph.reconciling import ReconcilingQuery
+from services.points.graph.refunds import RefundMutation, RefundQuery
+from services.points.graph.spending import HoldMutation
+
+
+@strawberry.type
+class Query(ReceiptQuery, RefundQuery, ReconcilingQuery, HoldQuery, AdjustmentQuery, LedgerQuery):
+    """All that can be asked."""
+
+
+@strawberry.type
+class Mutation(PurchaseMutation, RefundMutation, HoldMutation, AdjustmentMutation, OpeningMutation):
+    """All that can be told."""
