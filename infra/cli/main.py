@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from infra.cli import dead_letters
 from infra.cli.importing import command as importing
+from infra.cli.ledger import seals, verify, waiting
 from services.kit.errors import Problem
 
 FAILED = 1
@@ -16,18 +17,27 @@ INTERRUPTED = 130
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """End with 1: argparse's own 2 is what an import says when rows were rejected."""
+        """End with 1: argparse's own 2 is what an import says when rows were rejected. Or with the command's own."""
         self.print_usage(sys.stderr)
-        self.exit(FAILED, f"{self.prog}: {message}\n")
+        self.exit(self.get_default("wrong_usage") or FAILED, f"{self.prog}: {message}\n")
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return what was typed; its `run` is what to do. Ends the process when it makes no sense."""
+    parser = _Parser(prog="huitou", description="What people who run Huitou type.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (importing, dead_letters, verify, seals, waiting):
+        command.add_to(commands)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.set_defaults(wrong_usage=getattr(options, "wrong_usage", FAILED))
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = _Parser(prog="huitou", description="What people who run Huitou type.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    importing.add_to(commands)
-    dead_letters.add_to(commands)
-    options = parser.parse_args(argv)
+    options = parsed(argv)
     try:
         code: int = options.run(options)
     except Problem as problem:

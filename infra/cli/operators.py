@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,20 +45,45 @@ async def ask(method: str, request: Message, *, services: Sequence[str]) -> list
 
 
 async def _ask(service: str, method: str, request: Message) -> Answer:
+    async with connected(service) as line:
+        try:
+            answer = await line.ask(getattr(line.channel.stub(DeadLettersStub), method), request)
+        except Problem as problem:
+            return Answer(service, {}, problem)
+    said = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return Answer(service, said, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection to one service, and who speaks over it."""
+
+    channel: RpcChannel
+    operator: Principal
+
+    async def ask(self, method: Any, request: Message, *, within_s: float = ANSWER_WITHIN_S) -> Any:
+        """Return the answer, or raise `RemoteProblem`; what is unavailable is tried again."""
+        return await self.channel.call(method, request, principal=self.operator, timeout_s=within_s, idempotent=True)
+
+    async def stream(self, method: Any, request: Message, *, within_s: float) -> AsyncIterator[Any]:
+        """Yield the answers as they come, or raise `RemoteProblem`: nothing is tried again, the caller knows where."""
+        async with self.channel.stream(method, request, principal=self.operator, timeout_s=within_s) as answers:
+            async for answer in answers:
+                yield answer
+
+
+@asynccontextmanager
+async def connected(service: str, *, chain: str = "") -> AsyncIterator[Line]:
+    """Speak with a service as an operator, about one chain where it is given.
+
+    Raises `NoKeyError` when there is no operator's key, `WrongSettingError` for an address that is none.
+    """
     config = ServiceConfig.from_environ(os.environ, service)
     given = os.environ.get("HUITOU_KEYS_DIR", "").strip()
     keys_dir = LOCAL_KEYS if not given and LOCAL_KEYS.exists() else config.keys_dir
     signer = load_signer(keys_dir, "operator", clock=system_clock)
     channel = RpcChannel(config.address, tokens=signer.token)
-    operator = Principal(chain="", kind=Caller.OPERATOR, id="huitou-cli")
     try:
-        stub = channel.stub(DeadLettersStub)
-        answer = await channel.call(
-            getattr(stub, method), request, principal=operator, timeout_s=ANSWER_WITHIN_S, idempotent=True
-        )
-        said = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        return Answer(service, said, None)
-    except Problem as problem:
-        return Answer(service, {}, problem)
+        yield Line(channel, Principal(chain=chain, kind=Caller.OPERATOR, id="huitou-cli"))
     finally:
         await channel.close()

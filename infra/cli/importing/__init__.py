@@ -1,1 +1,1 @@
-"""Members and purchases from the files of another system, through the public GraphQL API."""
+"""Members, balances, purchases and refunds from the files of another system, through the public GraphQL API."""

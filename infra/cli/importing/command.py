@@ -39,7 +39,7 @@ An import can be stopped at any time and run again: it goes on where it was, and
 
 
 class NoKeyError(Problem):
-    """An import needs an API key: set HUITOU_KEY, or give --key. `make run` prints a staff key of the demo chain."""
+    """This needs an API key: set HUITOU_KEY, or give --key. `make run` prints a staff key of the demo chain."""
 
     kind = Kind.INVALID
     code = "NO_KEY"
@@ -66,7 +66,7 @@ def add_to(commands: Any) -> None:
     """Add the command to argparse's subparsers."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "import",
-        help="bring members and purchases in from CSV or JSON lines",
+        help="bring members, balances, purchases and refunds in from CSV or JSON lines",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,7 +75,7 @@ def add_to(commands: Any) -> None:
     add("--mapping", type=Path, required=True, metavar="FILE", help="which column is what (TOML)")
     add("--url", default=os.environ.get(URL, USUAL_URL), help="the GraphQL API; %(default)s")
     add("--key", default="", help=f"a staff API key; better in {KEY}, where other users of the machine do not see it")
-    add("--members", type=_at_least_one, metavar="N", help="only the first N members of the file, and their purchases")
+    add("--members", type=_at_least_one, metavar="N", help="only the first N members of the file, and what is theirs")
     add("--report", type=Path, metavar="FILE", help="where rejected rows go (CSV); beside the state")
     add(
         "--state", type=Path, default=Path(".state/import"), metavar="DIR", help="what is known of imports; %(default)s"

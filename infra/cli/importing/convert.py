@@ -2,9 +2,9 @@
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
-__all__ = ["UnfitError", "elapsed", "instant", "iso", "minor", "text", "whole", "written"]
+__all__ = ["UnfitError", "elapsed", "exact", "instant", "iso", "minor", "text", "times", "whole", "written"]
 
 MOST_CHARACTERS = 1_000
 """Of any text: longer than every field of the platform, and short enough that a batch of them fits into a request."""
@@ -58,6 +58,17 @@ def minor(value: object, *, digits: int) -> int:
     if amount > MOST_MINOR:
         raise UnfitError(f"is more than {MOST_MINOR} in minor units")
     return -amount if sign else amount
+
+
+def exact(value: object) -> Decimal:
+    """Return a number as it is written."""
+    return _decimal(value)
+
+
+def times(price: Decimal, pieces: int, *, digits: int) -> int:
+    """Return what so many pieces cost, rounded once, as `minor` does."""
+    with localcontext(prec=2 * MOST_DIGITS):
+        return minor(format(price * pieces, "f"), digits=digits)
 
 
 def whole(value: object) -> int:

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from infra.cli.importing.convert import UnfitError, elapsed, instant, iso, text
 from infra.cli.importing.rows import Row
-from infra.cli.importing.tables import Table
+from infra.cli.importing.tables import Table, WrongMappingError
 
 T = TypeVar("T")
 
@@ -158,6 +158,14 @@ class Fields:
         base = since if since.tzinfo else since.replace(tzinfo=self._zone)
         return partial(elapsed, since=base, unit=_UNITS[unit])
 
+    def wrong(self, why: str) -> WrongMappingError:
+        """Return the error to raise."""
+        return self._table.wrong(why)
+
+    def missing(self, name: str) -> WrongMappingError:
+        """Return the error for a field that must be there."""
+        return self._table.missing(name)
+
     def done(self) -> None:
         """Refuse fields that nobody asked for."""
         self._table.done()
@@ -208,4 +216,4 @@ class Fields:
         return Field(origin=origin, convert=convert, default=default, required=required, always=always)
 
 
-MOMENTS = frozenset({"enrolled_at", "occurred_at"})
+MOMENTS = frozenset({"enrolled_at", "occurred_at", "earned_at", "expires_at"})

@@ -43,8 +43,9 @@ class KeyRefusedError(Problem):
 
 
 class KeyTooWeakError(Problem):
-    """{message} An import needs a staff key for the whole chain with the scopes members:write and purchases:write, and
-    chain:write where it opens the store."""
+    """{message} An import needs a staff key for the whole chain with the scopes members:write and purchases:write,
+    chain:write where it opens the store, and ledger:open where it opens balances; refunds-waiting needs
+    purchases:read."""
 
     kind = Kind.DENIED
     code = "KEY_TOO_WEAK"

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.cli.importing.loading import ROWS_FILTERED, ROWS_READ, ROWS_REPEATED
+from infra.cli.importing.loading import (
+    REFUND_ROWS,
+    REFUND_ROWS_MATCHED,
+    ROWS_EMPTY,
+    ROWS_FILTERED,
+    ROWS_READ,
+    ROWS_REPEATED,
+)
 from infra.cli.importing.records import Rejected, column_of
 from infra.cli.importing.staging import Staging, State
 
@@ -17,7 +24,7 @@ class Run:
     """What this run did, besides what the staging file knows."""
 
     seconds: float
-    sent: int  # members and purchases
+    sent: int  # members, balances, purchases and refunds
     sending_s: float
     dry: bool
 
@@ -35,14 +42,22 @@ def write_rejects(path: Path, rejects: Iterable[Rejected], labels: Mapping[str, 
 def summary(staging: Staging, run: Run, *, report: Path) -> str:
     """Return what people read at the end."""
     lines = [("rows read", _counted(_read(staging)))]
-    for table, did in (("members", "enrolled"), ("purchases", "booked")):
+    for table, did in (("members", "enrolled"), ("openings", "opened"), ("purchases", "booked"), ("refunds", "booked")):
         states = staging.states(table)
         if sum(states.values()):
             lines.append((table, _counted(_outcomes(states, did, dry=run.dry))))
+        if table == "openings":
+            lines += [
+                (f"  {name}", f"{amount:,} in {lots:,} lots") for name, (lots, amount) in staging.opened().items()
+            ]
+    if rows := staging.fact(REFUND_ROWS):
+        matched = staging.fact(REFUND_ROWS_MATCHED)
+        lines.append(("refund rows", _counted({"": rows, "matched": matched, "not matched": rows - matched})))
     if rejected := staging.reject_count():
         lines.append(("rejected", f"{rejected:,} rows, each with its reason in {report}"))
     if not run.dry:
-        lines.append(("points", f"{staging.points():,} granted for these purchases"))
+        taken = f", {staging.points('refunds'):,} taken back" if staging.fact(REFUND_ROWS) else ""
+        lines.append(("points", f"{staging.points():,} granted for these purchases{taken}"))
         reached = ", ".join(f"{count:,} × {level}" for level, count in staging.tiers().items())
         lines.append(("tiers reached", reached or "none"))
     sending = "" if run.dry else "; nothing was left to send"
@@ -57,6 +72,7 @@ def _read(staging: Staging) -> dict[str, int]:
         "": staging.fact(ROWS_READ),
         "left out by the filter": staging.fact(ROWS_FILTERED),
         "repeated": staging.fact(ROWS_REPEATED),
+        "with nothing to open": staging.fact(ROWS_EMPTY),
     }
 
 

@@ -1,7 +1,7 @@
 """What is asked of the platform, and what its answers mean for the rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -10,7 +10,7 @@ import orjson
 from infra.cli.importing.convert import written
 from infra.cli.importing.mapping import NewStore
 from infra.cli.importing.platform import Platform
-from infra.cli.importing.staging import Outcome, StagedMember, StagedPurchase, State
+from infra.cli.importing.staging import Outcome, StagedMember, StagedOpening, StagedPurchase, StagedRefund, State
 from services.kit.errors import Kind, Problem
 
 CHAIN = "{ chain { id name } stores { id code currency } }"
@@ -30,6 +30,20 @@ RECORD = """mutation ($input: RecordPurchasesInput!) {
   recordPurchases(input: $input) {
     userErrors { code field message }
     results { userErrors { code field message } repeatedCall purchase { points levelBefore levelAfter } }
+  }
+}"""
+
+REFUND = """mutation ($input: RecordRefundsInput!) {
+  recordRefunds(input: $input) {
+    userErrors { code field message }
+    results { userErrors { code field message } repeatedCall refund { state why taken { currency taken debt } } }
+  }
+}"""
+
+OPEN = """mutation ($input: OpenBalancesInput!) {
+  openBalances(input: $input) {
+    userErrors { code field message }
+    results { userErrors { code field message } repeatedCall }
   }
 }"""
 
@@ -91,6 +105,22 @@ async def record(
     return [_booked(*pair) for pair in zip(purchases, payload["results"], strict=True)]
 
 
+async def refund(platform: Platform, refunds: Sequence[StagedRefund], *, stores: Mapping[str, Store]) -> list[Outcome]:
+    """Book refunds in their order and return what became of each; their stores are in `stores`."""
+    wishes = [_refund_wish(one, stores) for one in refunds]
+    payload = (await platform.ask(REFUND, {"input": {"refunds": wishes}}))["recordRefunds"]
+    _check(payload)
+    return [_refunded(*pair) for pair in zip(refunds, payload["results"], strict=True)]
+
+
+async def open_balances(platform: Platform, openings: Sequence[StagedOpening]) -> list[Outcome]:
+    """Open balances and return what became of each."""
+    wishes = [_opening_wish(one) for one in openings]
+    payload = (await platform.ask(OPEN, {"input": {"balances": wishes}}))["openBalances"]
+    _check(payload)
+    return [_opened(*pair) for pair in zip(openings, payload["results"], strict=True)]
+
+
 def _key(member: StagedMember) -> str:
     """Return the command key: the same for the same member with the same facts, in every run."""
     return f"import-{sha256(member.content).hexdigest()[:40]}"
@@ -115,6 +145,33 @@ def _wish(purchase: StagedPurchase, store: Store, currency: str) -> dict[str, An
     return wish
 
 
+def _refund_wish(refund: StagedRefund, stores: Mapping[str, Store]) -> dict[str, Any]:
+    return {
+        "storeId": stores[refund.store].id,
+        "refundNumber": refund.number,
+        "receiptStoreId": stores[refund.receipt_store].id,
+        "receiptNumber": refund.receipt_number,
+        "occurredAt": written(refund.at),
+        "lines": [
+            {"line": line, "quantity": quantity, "amountMinor": amount}
+            for line, quantity, amount in orjson.loads(refund.lines)
+        ],
+    }
+
+
+def _opening_wish(opening: StagedOpening) -> dict[str, Any]:
+    lots = [
+        {"amount": amount, "earnedAt": written(earned), "expiresAt": None if expires is None else written(expires)}
+        for amount, earned, expires in orjson.loads(opening.lots)
+    ]
+    wish: dict[str, Any] = {"key": opening.key, "currency": opening.currency.upper(), "lots": lots}
+    if opening.member_id:
+        wish["memberId"] = opening.member_id
+    else:
+        wish["identity"] = {"kind": opening.kind.upper(), "value": opening.member}
+    return wish
+
+
 def _enrolled(member: StagedMember, result: Mapping[str, Any]) -> Outcome:
     if not (errors := result["userErrors"]):
         state = State.THERE_ALREADY if result["repeatedCall"] else State.DONE
@@ -133,6 +190,25 @@ def _booked(purchase: StagedPurchase, result: Mapping[str, Any]) -> Outcome:
     reached = booked["levelAfter"] if booked["levelAfter"] != booked["levelBefore"] else ""
     state = State.THERE_ALREADY if result["repeatedCall"] else State.DONE
     return Outcome(purchase.row, state, points=booked["points"], reached=reached)
+
+
+def _refunded(refund: StagedRefund, result: Mapping[str, Any]) -> Outcome:
+    if errors := result["userErrors"]:
+        refused = _rejected(refund.row, errors)
+        # In a file of purchases the mapping's receipt_number is the refund's own.
+        return replace(refused, path="refundedReceipt") if refused.path == "receiptNumber" else refused
+    booked = result["refund"]
+    if booked["state"] == "REFUSED":
+        return Outcome(refund.row, State.REJECTED, reason=booked["why"] or "it was refused")
+    state = State.THERE_ALREADY if result["repeatedCall"] else State.DONE
+    taken = sum(one["taken"] + one["debt"] for one in booked["taken"] if one["currency"] == "POINTS")
+    return Outcome(refund.row, state, points=taken)
+
+
+def _opened(opening: StagedOpening, result: Mapping[str, Any]) -> Outcome:
+    if errors := result["userErrors"]:
+        return _rejected(opening.row, errors)
+    return Outcome(opening.row, State.THERE_ALREADY if result["repeatedCall"] else State.DONE)
 
 
 def _rejected(row: int, errors: Sequence[Mapping[str, Any]]) -> Outcome:

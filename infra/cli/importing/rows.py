@@ -46,13 +46,19 @@ class WrongHeaderError(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """How a file is written, and which of its rows count: those whose columns have one of the values."""
+    """How a file is written, and which of its rows count: those whose columns in `keep` have one of the values."""
 
     name: str
     format: Literal["csv", "jsonl"]
     encoding: str
     delimiter: str
     keep: Mapping[str, frozenset[str]]
+    skip_without: tuple[str, ...]  # columns without which a row does not count
+
+    @property
+    def filtered(self) -> set[str]:
+        """The columns that decide which rows count."""
+        return {*self.keep, *self.skip_without}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""One import's work with the platform: find the stores, enroll the members, book the purchases."""
+"""One import's work with the platform: find the stores, enroll the members, open balances, book what was bought and
+taken back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +7,18 @@ from dataclasses import dataclass
 from infra.cli.importing.mapping import Mapping
 from infra.cli.importing.platform import Platform
 from infra.cli.importing.progress import Progress
-from infra.cli.importing.requests import Chain, Store, ask_chain, enroll, open_store, record
+from infra.cli.importing.requests import Chain, Store, ask_chain, enroll, open_balances, open_store, record, refund
 from infra.cli.importing.sending import Lanes
-from infra.cli.importing.staging import Outcome, StagedMember, StagedPurchase, Staging, State
+from infra.cli.importing.staging import (
+    Document,
+    Outcome,
+    StagedMember,
+    StagedOpening,
+    StagedPurchase,
+    StagedRefund,
+    Staging,
+    State,
+)
 from services.kit.errors import Kind, Problem
 
 
@@ -67,25 +77,39 @@ class Import:
         self._target, self._progress = target, progress
 
     async def send(self, *, members: int | None, batch: int, lanes: int) -> int:
-        """Send the first `members` (None: all) and their purchases; return how many rows that were."""
+        """Send the first `members` (None: all) and what is theirs; return how many rows that were."""
         self._staging.forgive()
         up_to_row = self._staging.row_of_member(members) if members else None
-        to_enroll, to_book = self._staging.waiting(up_to_row=up_to_row)
-        if to_enroll:
-            self._progress.start("members", total=to_enroll)
+        waiting = self._staging.waiting(up_to_row=up_to_row)
+        if waiting.members:
+            self._progress.start("members", total=waiting.members)
             enrolling: Lanes[StagedMember] = Lanes(
                 count=lanes, batch=batch, key=lambda one: one.external_id, weight=lambda one: len(one.content)
             )
             await enrolling.send(self._staging.waiting_members(up_to_row=up_to_row), self._enroll)
             self._progress.finish()
-        if to_book:
-            self._progress.start("purchases", total=to_book)
-            booking: Lanes[StagedPurchase] = Lanes(
+
+        async def open_all() -> None:
+            self._progress.start("opening balances", total=waiting.openings)
+            opening: Lanes[StagedOpening] = Lanes(
+                count=lanes, batch=batch, key=lambda one: one.key, weight=lambda one: len(one.lots)
+            )
+            await opening.send(self._staging.waiting_openings(up_to_row=up_to_row), self._open)
+            self._progress.finish()
+
+        fields = self._mapping.openings
+        if waiting.openings and fields and not fields.after_purchases:
+            await open_all()
+        if to_book := waiting.purchases + waiting.refunds:
+            self._progress.start("purchases and refunds" if waiting.refunds else "purchases", total=to_book)
+            booking: Lanes[Document] = Lanes(
                 count=lanes, batch=batch, key=lambda one: one.member, weight=lambda one: len(one.lines)
             )
-            await booking.send(self._staging.waiting_purchases(up_to_row=up_to_row), self._book)
+            await booking.send(self._staging.waiting_documents(up_to_row=up_to_row), self._book)
             self._progress.finish()
-        return to_enroll + to_book
+        if waiting.openings and fields and fields.after_purchases:
+            await open_all()
+        return waiting.members + waiting.openings + to_book
 
     async def _enroll(self, members: Sequence[StagedMember]) -> None:
         fields = self._mapping.members
@@ -93,16 +117,63 @@ class Import:
         self._staging.settle_members(await enroll(self._platform, members), file=fields.source.name)
         self._progress.advance(len(members))
 
-    async def _book(self, purchases: Sequence[StagedPurchase]) -> None:
+    async def _open(self, openings: Sequence[StagedOpening]) -> None:
+        fields = self._mapping.openings
+        assert fields is not None  # noqa: S101 - there are balances
+        self._staging.settle_openings(await open_balances(self._platform, openings), file=fields.source.name)
+        self._progress.advance(len(openings))
+
+    async def _book(self, documents: Sequence[Document]) -> None:
+        for purchases, refunds in rounds(documents):
+            if purchases:
+                await self._book_purchases(purchases)
+            if refunds:
+                await self._book_refunds(refunds)
+        self._progress.advance(len(documents))
+
+    async def _book_purchases(self, purchases: Sequence[StagedPurchase]) -> None:
         fields, stores = self._mapping.purchases, self._target.stores
         assert fields is not None  # noqa: S101 - there are purchases
         known = [one for one in purchases if one.store in stores]
         outcomes = await record(self._platform, known, stores=stores, currency=fields.currency) if known else []
         outcomes += [_homeless(one) for one in purchases if one.store not in stores]
         self._staging.settle_purchases(outcomes, file=fields.source.name)
-        self._progress.advance(len(purchases))
+
+    async def _book_refunds(self, refunds: Sequence[StagedRefund]) -> None:
+        """Book those whose receipt is in the ledger: without it a refund would wait there for ever."""
+        stores = self._target.stores
+        booked = self._staging.booked([one.purchase for one in refunds])
+        known = [one for one in refunds if one.purchase in booked and one.store in stores]
+        outcomes = await refund(self._platform, known, stores=stores) if known else []
+        settled = list(zip(known, outcomes, strict=True))
+        for one in refunds:
+            if one.purchase not in booked:
+                reason = f"its receipt {one.receipt_number} was not booked"
+                settled.append((one, Outcome(one.row, State.REJECTED, path="refundedReceipt", reason=reason)))
+            elif one.store not in stores:
+                settled.append((one, _homeless(one)))
+        self._staging.settle_refunds(settled)
 
 
-def _homeless(purchase: StagedPurchase) -> Outcome:
-    reason = f"there is no store with the code {purchase.store!r} in this chain"
-    return Outcome(purchase.row, State.REJECTED, path="storeId", reason=reason)
+def rounds(documents: Sequence[Document]) -> list[tuple[list[StagedPurchase], list[StagedRefund]]]:
+    """Part documents so that purchases of one round, then its refunds, then the next round keep each member's order."""
+    found: list[tuple[list[StagedPurchase], list[StagedRefund]]] = []
+    last: dict[str, tuple[int, bool]] = {}  # member → the latest round, and whether it has a refund of theirs
+    for one in documents:
+        place, refunded = last.get(one.member, (0, False))
+        if isinstance(one, StagedPurchase) and refunded:
+            place, refunded = place + 1, False
+        while len(found) <= place:
+            found.append(([], []))
+        if isinstance(one, StagedPurchase):
+            found[place][0].append(one)
+        else:
+            found[place][1].append(one)
+            refunded = True
+        last[one.member] = (place, refunded)
+    return found
+
+
+def _homeless(document: Document) -> Outcome:
+    reason = f"there is no store with the code {document.store!r} in this chain"
+    return Outcome(document.row, State.REJECTED, path="storeId", reason=reason)

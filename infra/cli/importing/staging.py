@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from heapq import merge
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,18 +27,28 @@ CREATE TABLE members (
     row INTEGER PRIMARY KEY, external_id TEXT NOT NULL UNIQUE, content BLOB NOT NULL,
     state INTEGER NOT NULL DEFAULT 0, member_id TEXT
 );
-CREATE TABLE lines (
-    row INTEGER PRIMARY KEY, store TEXT NOT NULL, receipt TEXT NOT NULL, content BLOB
-);
 CREATE TABLE purchases (
     row INTEGER PRIMARY KEY, store TEXT NOT NULL, receipt_number TEXT NOT NULL, member TEXT NOT NULL,
     at INTEGER NOT NULL, lines BLOB NOT NULL,
     state INTEGER NOT NULL DEFAULT 0, points INTEGER NOT NULL DEFAULT 0, reached TEXT
 );
+CREATE TABLE refunds (
+    id INTEGER PRIMARY KEY, file TEXT NOT NULL, row INTEGER NOT NULL, store TEXT NOT NULL, number TEXT NOT NULL,
+    receipt_store TEXT NOT NULL, receipt_number TEXT NOT NULL, purchase INTEGER NOT NULL, member TEXT NOT NULL,
+    at INTEGER NOT NULL, due INTEGER NOT NULL, lines BLOB NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0, points INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE openings (
+    row INTEGER PRIMARY KEY, key TEXT NOT NULL, kind TEXT NOT NULL, member TEXT NOT NULL, member_id TEXT NOT NULL,
+    currency TEXT NOT NULL, lots BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0, points INTEGER NOT NULL
+);
 CREATE TABLE rejects (
     file TEXT NOT NULL, row INTEGER NOT NULL, col TEXT NOT NULL, reason TEXT NOT NULL, source INTEGER NOT NULL
 );
 """
+
+
+TABLES = ("members", "openings", "purchases", "refunds")
 
 
 class State(IntEnum):
@@ -68,6 +80,53 @@ class StagedPurchase:
     member_id: str
     at: int
     lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRefund:
+    """A refund that waits to be booked: what it takes back of one receipt. `purchase` is that receipt's row.
+
+    `lines` are (line, pieces, amount in minor units) in JSON; none: all that is left.
+    """
+
+    id: int
+    file: str
+    row: int
+    store: str
+    number: str
+    receipt_store: str
+    receipt_number: str
+    purchase: int
+    member: str
+    at: int
+    due: int  # when it is sent: not before its purchase
+    lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StagedOpening:
+    """An opening balance that waits; `lots` are (amount, earned_at, expires_at or null) in JSON."""
+
+    row: int
+    key: str
+    kind: str  # what `member` is: "external", "phone" or "email"
+    member: str
+    member_id: str
+    currency: str
+    lots: bytes
+
+
+Document = StagedPurchase | StagedRefund
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much is to be sent."""
+
+    members: int
+    openings: int
+    purchases: int
+    refunds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +175,8 @@ class Staging:
         """Let what the platform refused wait again: the reason may be gone."""
         with self._db:
             self._db.execute("BEGIN")
-            for table in ("members", "purchases"):
-                self._db.execute(f"UPDATE {table} SET state = 0 WHERE state = 3")  # noqa: S608 - two known names
+            for table in TABLES:
+                self._db.execute(f"UPDATE {table} SET state = 0 WHERE state = 3")  # noqa: S608 - known names
             self._db.execute("DELETE FROM rejects WHERE source = 1")
 
     def waiting_members(self, *, up_to_row: int | None) -> Iterator[list[StagedMember]]:
@@ -134,16 +193,59 @@ class Staging:
 
         With a bound, only those of members that stand in the file of members up to that row.
         """
-        join = "LEFT JOIN" if up_to_row is None else "JOIN"
         query = f"""
             SELECT p.row, p.store, p.receipt_number, p.member, coalesce(m.member_id, ''), p.at, p.lines
-            FROM purchases p {join} members m ON m.external_id = p.member AND m.row <= ?
+            FROM purchases p {_join("p", up_to_row)}
             WHERE p.state = 0 AND (p.at, p.row) > (?, ?) ORDER BY p.at, p.row LIMIT ?
-        """  # noqa: S608 - one of two words
+        """  # noqa: S608 - our own names
         at, row = -(2**62), -1
         while rows := self._db.execute(query, (_bound(up_to_row), at, row, PAGE)).fetchall():
             row, at = rows[-1][0], rows[-1][5]
             yield [StagedPurchase(*each) for each in rows]
+
+    def waiting_documents(self, *, up_to_row: int | None) -> Iterator[list[Document]]:
+        """Yield purchases and refunds in one order of time; of the same moment the purchases come first."""
+        purchases = ((one.at, 0, one.row, one) for page in self.waiting_purchases(up_to_row=up_to_row) for one in page)
+        refunds = ((one.due, 1, one.id, one) for page in self.waiting_refunds(up_to_row=up_to_row) for one in page)
+        both: Iterator[tuple[int, int, int, Document]] = merge(purchases, refunds, key=lambda each: each[:3])
+        while page := [each[3] for each in islice(both, PAGE)]:
+            yield page
+
+    def waiting_refunds(self, *, up_to_row: int | None) -> Iterator[list[StagedRefund]]:
+        """Yield those to book, page by page, with a bound as `waiting_purchases` does."""
+        columns = ", ".join(f"r.{name}" for name in StagedRefund.__dataclass_fields__)
+        query = f"""
+            SELECT {columns} FROM refunds r {_join("r", up_to_row)}
+            WHERE r.state = 0 AND (r.due, r.id) > (?, ?) ORDER BY r.due, r.id LIMIT ?
+        """  # noqa: S608 - our own names
+        due, id_ = -(2**62), -1
+        while rows := self._db.execute(query, (_bound(up_to_row), due, id_, PAGE)).fetchall():
+            page = [StagedRefund(*each) for each in rows]
+            due, id_ = page[-1].due, page[-1].id
+            yield page
+
+    def waiting_openings(self, *, up_to_row: int | None) -> Iterator[list[StagedOpening]]:
+        """Yield the balances to open, page by page, with a bound as `waiting_purchases` does."""
+        after = -1
+        # Without the platform's own id of who was enrolled just now: it is not known to every run, and a command must
+        # say the same in each.
+        query = f"""
+            SELECT o.row, o.key, o.kind, o.member, o.member_id, o.currency, o.lots
+            FROM openings o {_join("o", up_to_row)} AND o.kind = 'external'
+            WHERE o.state = 0 AND o.row > ? ORDER BY o.row LIMIT ?
+        """  # noqa: S608 - our own names
+        while rows := self._db.execute(query, (_bound(up_to_row), after, PAGE)).fetchall():
+            after = rows[-1][0]
+            yield [StagedOpening(*each) for each in rows]
+
+    def booked(self, purchases: Sequence[int]) -> set[int]:
+        """Return which of the purchases in these rows are booked."""
+        places = ", ".join("?" * len(purchases))
+        found = self._db.execute(
+            f"SELECT row FROM purchases WHERE row IN ({places}) AND state IN (1, 2)",  # noqa: S608 - question marks
+            list(purchases),
+        )
+        return {int(row) for (row,) in found}
 
     def settle_members(self, outcomes: Iterable[Outcome], *, file: str) -> None:
         """Note what became of members."""
@@ -156,31 +258,47 @@ class Staging:
         values = [(one.state, one.points, one.reached or None, one.row) for one in outcomes]
         self._settle(query, values, _rejects(outcomes, file))
 
+    def settle_openings(self, outcomes: Iterable[Outcome], *, file: str) -> None:
+        """Note what became of opening balances."""
+        query = "UPDATE openings SET state = ? WHERE row = ?"
+        self._settle(query, [(one.state, one.row) for one in outcomes], _rejects(outcomes, file))
+
+    def settle_refunds(self, outcomes: Iterable[tuple[StagedRefund, Outcome]]) -> None:
+        """Note what became of refunds."""
+        query = "UPDATE refunds SET state = ?, points = ? WHERE id = ?"
+        values = [(one.state, one.points, refund.id) for refund, one in outcomes]
+        rejects = [reject for refund, one in outcomes for reject in _rejects([one], refund.file)]
+        self._settle(query, values, rejects)
+
     def states(self, table: str) -> dict[State, int]:
-        """Return how many rows of "members" or "purchases" are in each state."""
+        """Return how many rows of one of `TABLES` are in each state."""
         found = self._db.execute(f"SELECT state, count(*) FROM {table} GROUP BY state")  # noqa: S608 - our own names
         counts = {State(state): int(count) for state, count in found}
         return {state: counts.get(state, 0) for state in State}
 
-    def waiting(self, *, up_to_row: int | None) -> tuple[int, int]:
-        """Return how many members and purchases are to be sent."""
-        members = "SELECT count(*) FROM members WHERE state = 0 AND row <= ?"
-        purchases = "SELECT count(*) FROM purchases p WHERE p.state = 0"
-        if up_to_row is not None:
-            purchases = (
-                "SELECT count(*) FROM purchases p JOIN members m ON m.external_id = p.member "
-                "WHERE p.state = 0 AND m.row <= ?"
-            )
-        bound = _bound(up_to_row)
-        counted = [
-            self._db.execute(members, (bound,)).fetchone(),
-            self._db.execute(purchases, () if up_to_row is None else (bound,)).fetchone(),
-        ]
-        return int(counted[0][0]), int(counted[1][0])
+    def waiting(self, *, up_to_row: int | None) -> Waiting:
+        """Return how much is to be sent."""
 
-    def points(self) -> int:
-        """Return what was granted for all purchases that are booked."""
-        return int(self._db.execute("SELECT coalesce(sum(points), 0) FROM purchases").fetchone()[0])
+        def count(table: str) -> int:
+            join = _join("t", up_to_row) if table != "members" else ""
+            where = "t.row <= ?" if table == "members" else "? IS NOT NULL"
+            values = [_bound(up_to_row)] * (2 if join else 1)
+            query = f"SELECT count(*) FROM {table} t {join} WHERE t.state = 0 AND {where}"  # noqa: S608 - our own names
+            return int(self._db.execute(query, values).fetchone()[0])
+
+        return Waiting(**{table: count(table) for table in TABLES})
+
+    def points(self, table: str = "purchases") -> int:
+        """Return what was granted for all purchases that are booked; of "refunds", what they took back."""
+        return int(self._db.execute(f"SELECT coalesce(sum(points), 0) FROM {table}").fetchone()[0])  # noqa: S608 - our own names
+
+    def opened(self) -> dict[str, tuple[int, int]]:
+        """Return, for each currency, how many lots the balances have that were not refused, and how much that is."""
+        query = """
+            SELECT currency, sum(json_array_length(CAST(lots AS TEXT))), sum(points) FROM openings WHERE state <> 3
+            GROUP BY currency ORDER BY currency
+        """
+        return {currency: (int(lots), int(amount)) for currency, lots, amount in self._db.execute(query)}
 
     def tiers(self) -> dict[str, int]:
         """Return how often each level was reached."""
@@ -206,6 +324,12 @@ class Staging:
 
 def _rejects(outcomes: Iterable[Outcome], file: str) -> list[tuple[object, ...]]:
     return [(file, one.row, one.path, one.reason) for one in outcomes if one.state is State.REJECTED]
+
+
+def _join(table: str, up_to_row: int | None) -> str:
+    """Return the join with members by the chain's own id; with a bound, of those up to a row only."""
+    kind = "LEFT JOIN" if up_to_row is None else "JOIN"
+    return f"{kind} members m ON m.external_id = {table}.member AND m.row <= ?"
 
 
 def _bound(row: int | None) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infra.cli.importing.mapping import Mapping
 from infra.cli.importing.rows import MissingFileError
+from infra.cli.importing.staging import SCHEMA
 from services.kit.errors import Kind, Problem
 
 LOOK_BYTES = 64 * 1024
@@ -39,7 +40,8 @@ class StateFolder:
     @contextmanager
     def open(self, mapping: Mapping, files: Dict[str, Path], *, chain: str) -> Iterator[Place]:
         """Lock and return the import's own place. Raises `ImportUnderWayError`, `MissingFileError`."""
-        marks = [mapping.fingerprint, chain, *(fingerprint(files[name]) for name in mapping.files)]
+        # A staging file of an earlier version of this program is not looked at.
+        marks = [SCHEMA, mapping.fingerprint, chain, *(fingerprint(files[name]) for name in mapping.files)]
         name = sha256("\n".join(marks).encode()).hexdigest()[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / f"{name}.lock").open("w") as lock:

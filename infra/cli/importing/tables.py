@@ -20,13 +20,13 @@ class Table:
     """A table of the file; `name` is its place, like "purchases.fields". Every method raises `WrongMappingError`."""
 
     def __init__(self, content: Mapping[str, Any], *, file: Path, name: str = "") -> None:
-        self._content, self._file, self.name = content, file, name
+        self._content, self.file, self.name = content, file, name
         self._asked: list[str] = []
 
     def wrong(self, why: str) -> WrongMappingError:
         """Return the error to raise, which says where."""
         place = f"[{self.name}] " if self.name else ""
-        return WrongMappingError(file=self._file, why=f"{place}{why}")
+        return WrongMappingError(file=self.file, why=f"{place}{why}")
 
     def missing(self, key: str) -> WrongMappingError:
         """Return the error for a key that must be there; a misspelt one is among those that it names."""
@@ -59,7 +59,7 @@ class Table:
     def table(self, key: str) -> "Table | None":
         """Return the table within, None where there is none."""
         content = self.get(key, dict)
-        return None if content is None else Table(content, file=self._file, name=".".join((*self._path(), key)))
+        return None if content is None else Table(content, file=self.file, name=".".join((*self._path(), key)))
 
     def keys(self) -> list[str]:
         """Return what is there, asked for or not."""

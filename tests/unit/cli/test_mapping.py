@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli.importing.mapping import load
+from infra.cli.importing.records import line_of
 from infra.cli.importing.rows import Row
 from infra.cli.importing.tables import WrongMappingError
 
@@ -29,9 +30,9 @@ def written(tmp_path: Path, content: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["starbucks.toml", "example.toml"])
-def test_the_examples_can_be_used(name: str) -> None:
-    assert len(load(MAPPINGS / name).files) == 2
+@pytest.mark.parametrize(("name", "files"), [("starbucks.toml", 2), ("example.toml", 4), ("online-retail.toml", 2)])
+def test_the_examples_can_be_used(name: str, files: int) -> None:
+    assert len(load(MAPPINGS / name).files) == files
 
 
 def test_a_mapping_says_which_columns_it_needs(tmp_path: Path) -> None:
@@ -44,10 +45,9 @@ def test_fields_come_from_columns_constants_and_templates(tmp_path: Path) -> Non
     fields = load(written(tmp_path, GOOD)).purchases
     assert fields is not None
     row = Row(7, {"card": " 1001 ", "shop": "n1", "at": "2019-08-03 12:05", "paid": "36.005"})
-    assert fields.receipt_number.of(row) == "old-n1-7"
+    assert fields.number.of(row) == "old-n1-7"
     assert fields.member.of(row) == "1001"
-    assert (fields.item_code.of(row), fields.quantity.of(row)) == ("unknown", 1)
-    assert (fields.gross.of(row), fields.discount.of(row)) == (3601, 0)
+    assert line_of(row, fields).line == ("unknown", 1, 3601, 0)
     assert fields.occurred_at.of(row) == 1_564_805_100_000
 
 
@@ -83,6 +83,19 @@ def test_fields_come_from_columns_constants_and_templates(tmp_path: Path) -> Non
         ('occurred_at = "at"', 'occurred_at = { column = "at", unit = "h", since = 2018-01-01T00:00:00 }', "`unit` is"),
         ('store.code = "web"', "", "say in which store purchases are booked"),
         ("[purchases]", "[purchases", "it is not TOML"),
+        ('format = "csv"', 'format = "csv"\nskip_without = [1]', "`skip_without` is a list of columns"),
+        ('gross = "paid"', "", "[purchases.fields] `gross` is missing"),
+        ('gross = "paid"', 'gross = "paid"\nunit_price = "each"', "give either `gross` or `unit_price`"),
+        (
+            "[purchases.fields]",
+            "refunds.prefix = 1\n[purchases.fields]",
+            "[purchases.refunds] there is no key `prefix`",
+        ),
+        (
+            "[purchases.fields]",
+            "refunds = { fields = { receit = 1 } }\n[purchases.fields]",
+            "[purchases.refunds.fields] there is no key `receit`; there are receipt, receipt_store",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -90,6 +103,61 @@ def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, words: str) -
     with pytest.raises(WrongMappingError) as refusal:
         load(written(tmp_path, GOOD.replace(old, new, 1)))
     assert words in refusal.value.message
+
+
+REFUNDS = """
+[refunds]
+file = "returns.csv"
+format = "csv"
+[refunds.fields]
+refund_number = "no"
+occurred_at = "at"
+receipt = "of"
+"""
+OPENINGS = """
+[openings]
+file = "balances.csv"
+format = "csv"
+[openings.fields]
+member = "card"
+amount = "points"
+earned_at = { column = "since", format = "%d.%m.%Y" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('time_zone = "UTC"' + REFUNDS, "[refunds] needs [purchases]: it is matched with what was bought"),
+        (GOOD + REFUNDS.replace('receipt = "of"', ""), "[refunds.fields] `receipt` is missing"),
+        (GOOD + REFUNDS.replace('receipt = "of"', 'member = "card"'), "[refunds.fields] `receipt` is missing"),
+        (GOOD + OPENINGS.replace('amount = "points"', ""), "[openings.fields] `amount` is missing"),
+        (GOOD + OPENINGS.replace('member = "card"', ""), "[openings.fields] `member` is missing"),
+        (
+            GOOD + OPENINGS.replace("[openings]", '[openings]\nidentity = "fax"'),
+            "`identity` is 'fax'; there are external",
+        ),
+        (GOOD + OPENINGS.replace("[openings]", "[openings]\nafter_purchases = 1"), "`after_purchases` must be true or"),
+    ],
+)
+def test_what_is_wrong_with_the_other_sections(tmp_path: Path, content: str, words: str) -> None:
+    with pytest.raises(WrongMappingError) as refusal:
+        load(written(tmp_path, content))
+    assert words in refusal.value.message
+
+
+def test_refunds_and_openings_have_files_of_their_own(tmp_path: Path) -> None:
+    mapping = load(written(tmp_path, GOOD + REFUNDS + OPENINGS))
+    assert mapping.files == ["balances.csv", "sales.csv", "returns.csv"]
+    assert mapping.openings is not None
+    assert (mapping.openings.after_purchases, mapping.openings.identity) == (False, "external")
+
+
+def test_a_price_for_each_piece_is_rounded_once(tmp_path: Path) -> None:
+    fields = load(written(tmp_path, GOOD.replace('gross = "paid"', 'unit_price = "paid"\nquantity = "n"'))).purchases
+    assert fields is not None
+    row = Row(7, {"card": "1", "shop": "n1", "at": "2019-08-03 12:05", "paid": "0.125", "n": "3"})
+    assert line_of(row, fields).line == ("unknown", 3, 38, 0)
 
 
 def test_a_mapping_that_is_not_there(tmp_path: Path) -> None:

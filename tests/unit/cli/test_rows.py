@@ -10,10 +10,10 @@ from infra.cli.importing.rows import WrongHeaderError as HeaderError
 
 def csv_file(**changes: str) -> SourceFile:
     given = {"name": "f", "encoding": "utf-8-sig", "delimiter": ","} | changes
-    return SourceFile(format="csv", keep={}, **given)
+    return SourceFile(format="csv", keep={}, skip_without=(), **given)
 
 
-JSONL = SourceFile(name="f", format="jsonl", encoding="utf-8-sig", delimiter=",", keep={})
+JSONL = SourceFile(name="f", format="jsonl", encoding="utf-8-sig", delimiter=",", keep={}, skip_without=())
 
 
 def read(path: Path, content: bytes, source: SourceFile, *columns: str) -> list[Row | BadRow]:
