@@ -5,7 +5,7 @@ ARGS ?=
 COMPILE := uv pip compile pyproject.toml --quiet --no-header --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run fresh import test check format unit contract e2e federation protos protos-publish schema lock clean
+.PHONY: help setup run fresh import test check format unit contract e2e federation protos protos-publish schema lock bench-points bench-report clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,16 @@ lock: ## write infra/locks from pyproject.toml (needs uv; ARGS=--upgrade for new
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH"; exit 1; }
 	@$(COMPILE) --group local -o infra/locks/run.txt $(ARGS)
 	@$(COMPILE) --group local --group dev -o infra/locks/dev.txt $(ARGS)
+
+# ---- to measure it; SCALE=100 is a million members, SECONDS what each side of each round gets
+
+bench-points: setup ## how fast points is, against what, at what cost: SCALE=1 SECONDS=3
+	@$(PYTHON) -m tests.bench.points $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-report: setup ## write docs/performance.md from what the benchmarks left in build/bench
+	@$(PYTHON) -m tests.bench.report
+
+# ---- to be rid of it
 
 clean: ## remove all that set-up, runs and tools made here, the demo chain's data included
 	@[ ! -e .state/run/lock ] || flock -n .state/run/lock true || { echo "make run is running: stop it first"; exit 1; }
