@@ -28,6 +28,14 @@ for a minute, in which whoever comes to the same accounts is refused (docs/decis
 SMALL_JOURNAL = "log=(enabled=true,file_max=8MB,prealloc=false)"
 """9 MB on disk instead of 302 MB."""
 
+FOR_TESTS = (
+    *("--setParameter", "ttlMonitorEnabled=false"),
+    # Each test makes and drops a database. Files of what was dropped stay open until a checkpoint after the history
+    # window, by default six minutes: the files of some hundred tests, more than a process may have open.
+    *("--setParameter", "minSnapshotHistoryWindowInSeconds=5"),
+    *("--syncdelay", "10"),
+)
+
 
 def mongod_binary() -> Path:
     """Return the wheel's mongod; FileNotFoundError says what to do when it is not installed."""
@@ -76,7 +84,7 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", "1"),
             *("--wiredTigerEngineConfigString", SMALL_JOURNAL),
             *("--setParameter", f"transactionLifetimeLimitSeconds={ORPHANED_S}"),
-            *("--setParameter", f"ttlMonitorEnabled={str(self._expiry).lower()}"),
+            *(() if self._expiry else FOR_TESTS),
         ]
         self._child.start(command, environ=os.environ, orphaned=signal.SIGTERM)
 
