@@ -54,9 +54,9 @@ class GroupCommit(Generic[C, A]):
     What was submitted together is committed together: `max_batch` bounds what is put beside it, and a submission that
     is larger by itself makes a batch of its own.
 
-    With `at_once` 2, a second commit begins beside the first as soon as a full batch waits: one is worked out while the
-    other is at the database. `key_of` then names what a command changes. Commands of one key are carried out in their
-    order and never in two commits at once; those whose key is under way wait for it, whatever they came with.
+    With `at_once` 2, a second commit begins beside the first as soon as `beside` commands wait: one is worked out while
+    the other is at the database. `key_of` then names what a command changes. Commands of one key are carried out in
+    their order and never in two commits at once; those whose key is under way wait for it, whatever they came with.
 
     An answer is either the command's or the Problem that this one command alone has. When `commit` raises, nothing of
     the batch was done.
@@ -70,9 +70,10 @@ class GroupCommit(Generic[C, A]):
         max_batch: int = 500,
         max_waiting: int = 5_000,
         at_once: int = 1,
+        beside: int = 32,
         key_of: Callable[[C], Hashable] = id,
     ) -> None:
-        self._at_once, self._key_of = at_once, key_of
+        self._at_once, self._beside, self._key_of = at_once, beside, key_of
         self._under_way: dict[asyncio.Task[None], frozenset[Hashable]] = {}
         self._commit = commit
         self._name, self._max_batch, self._max_waiting = name, max_batch, max_waiting
@@ -118,14 +119,18 @@ class GroupCommit(Generic[C, A]):
         if len(commands) > self._max_waiting:
             message = f"{len(commands)} commands at once; {self._name} takes at most {self._max_waiting}"
             raise ValueError(message)
-        if self._waiting_commands + len(commands) > self._max_waiting:
-            raise OverloadedError(retry_after_ms=self._retry_after_ms())
+        self.check_room(len(commands))
         loop = asyncio.get_running_loop()
         outcomes: list[asyncio.Future[A | Problem]] = [loop.create_future() for _ in commands]
         self._waiting.append(list(zip(commands, outcomes, strict=True)))
         self._waiting_commands += len(commands)
         self._arrived.set()
         return await _all(outcomes)
+
+    def check_room(self, count: int) -> None:
+        """Raise `OverloadedError` when `count` more commands would be refused: before any work is put into them."""
+        if self._waiting_commands + count > self._max_waiting:
+            raise OverloadedError(retry_after_ms=self._retry_after_ms())
 
     def _retry_after_ms(self) -> int:
         batches = self._waiting_commands / self._max_batch
@@ -144,9 +149,9 @@ class GroupCommit(Generic[C, A]):
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def _begin(self) -> None:
-        """Begin a commit if none is under way; one more beside it only for a full batch."""
+        """Begin a commit if none is under way; one more beside it only when that is worth its round trips."""
         while self._waiting and (
-            not self._under_way or (len(self._under_way) < self._at_once and self._waiting_commands >= self._max_batch)
+            not self._under_way or (len(self._under_way) < self._at_once and self._waiting_commands >= self._beside)
         ):
             batch = self._next_batch(frozenset().union(*self._under_way.values()))
             if not batch:

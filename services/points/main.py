@@ -48,7 +48,7 @@ from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
 
 AT_ONCE = 2
-"""Commits under way at once when full batches wait: one is folded while the other is at the database."""
+"""Commits under way at once when enough waits for both: one is folded while the other is at the database."""
 
 
 def build(config: ServiceConfig) -> Service:

@@ -34,7 +34,8 @@ class _HoldStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldState.V
     HOLD_STATE_EXPIRED: _HoldState.ValueType  # 4
     HOLD_STATE_REVERSED: _HoldState.ValueType  # 5
 
-class HoldState(_HoldState, metaclass=_HoldStateEnumTypeWrapper): ...
+class HoldState(_HoldState, metaclass=_HoldStateEnumTypeWrapper):
+    """What became of a hold."""
 
 HOLD_STATE_UNSPECIFIED: HoldState.ValueType  # 0
 HOLD_STATE_OPEN: HoldState.ValueType  # 1

@@ -34,7 +34,8 @@ class _AdjustmentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Adjus
     ADJUSTMENT_STATE_BOOKED: _AdjustmentState.ValueType  # 2
     ADJUSTMENT_STATE_REJECTED: _AdjustmentState.ValueType  # 3
 
-class AdjustmentState(_AdjustmentState, metaclass=_AdjustmentStateEnumTypeWrapper): ...
+class AdjustmentState(_AdjustmentState, metaclass=_AdjustmentStateEnumTypeWrapper):
+    """Where an adjustment stands."""
 
 ADJUSTMENT_STATE_UNSPECIFIED: AdjustmentState.ValueType  # 0
 ADJUSTMENT_STATE_WAITING: AdjustmentState.ValueType  # 1

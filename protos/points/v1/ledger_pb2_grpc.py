@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class LedgerStub:
-    """Missing associated documentation comment in .proto file."""
+    """Work by hand, reports, and proof.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -92,7 +93,8 @@ class LedgerStub:
 
 
 class LedgerServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Work by hand, reports, and proof.
+    """
 
     def AdjustPoints(self, request, context):
         """Adds or takes points by hand. Above the program's limit it waits for a second person.
@@ -239,7 +241,8 @@ def add_LedgerServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Ledger:
-    """Missing associated documentation comment in .proto file."""
+    """Work by hand, reports, and proof.
+    """
 
     @staticmethod
     def AdjustPoints(request,

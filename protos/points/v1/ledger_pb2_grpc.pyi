@@ -27,6 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerStub:
+    """Work by hand, reports, and proof."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -58,6 +60,8 @@ class LedgerStub:
 
 @_typing.type_check_only
 class LedgerAsyncStub(LedgerStub):
+    """Work by hand, reports, and proof."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     AdjustPoints: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AdjustPointsRequest, _ledger_pb2.AdjustmentResponse]  # type: ignore[assignment]
     """Adds or takes points by hand. Above the program's limit it waits for a second person."""
@@ -85,6 +89,8 @@ class LedgerAsyncStub(LedgerStub):
     """Sealed roots, the newest first."""
 
 class LedgerServicer(metaclass=_abc_1.ABCMeta):
+    """Work by hand, reports, and proof."""
+
     @_abc_1.abstractmethod
     def AdjustPoints(
         self,

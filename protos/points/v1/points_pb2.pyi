@@ -60,7 +60,8 @@ class _RefundStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefundSta
     REFUND_STATE_REFUSED: _RefundState.ValueType  # 3
     """Its receipt came later and had no room for it; `why` says what is wrong."""
 
-class RefundState(_RefundState, metaclass=_RefundStateEnumTypeWrapper): ...
+class RefundState(_RefundState, metaclass=_RefundStateEnumTypeWrapper):
+    """Where a refund stands."""
 
 REFUND_STATE_UNSPECIFIED: RefundState.ValueType  # 0
 REFUND_STATE_BOOKED: RefundState.ValueType  # 1
@@ -887,9 +888,9 @@ class DayDifference(_message.Message):
     number: _builtins.str
     is_refund: _builtins.bool
     booked_minor: _builtins.int
-    """Unset: missing in the store."""
+    """Unset: nothing is booked."""
     store_minor: _builtins.int
-    """Unset: missing here."""
+    """Unset: the store has nothing."""
     def __init__(
         self,
         *,

@@ -48,6 +48,7 @@ class Database:
         self.name = name
         self.listener = listener
         self._client = client
+        self._collections: dict[str, Collection] = {}
         self._transactions = Transactions(client)
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -70,7 +71,9 @@ class Database:
         """Return the collection. Use `aggregate` and `watch` of this class, not the collection's own."""
         if self.listener:
             self.listener.declare(keyed)
-        return self._client.collection(self.name, keyed.name)
+        if (known := self._collections.get(keyed.name)) is None:
+            known = self._collections[keyed.name] = self._client.collection(self.name, keyed.name)
+        return known
 
     async def aggregate(
         self, keyed: Keyed, pipeline: Pipeline, *, session: Session | None = None, limit: int = MOST_DOCUMENTS

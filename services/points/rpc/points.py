@@ -19,7 +19,7 @@ from services.points.rpc import words
 from services.points.rpc.reports import ReceiptReports
 from services.points.usecases.ledger import Call
 from services.points.usecases.read_accounts import Accounts, JournalPage, get_accounts, list_entries
-from services.points.usecases.record_purchases import Recorder, record_purchases
+from services.points.usecases.record_purchases import AT_ONCE, Recorder, record_purchases
 from services.points.usecases.record_refunds import record_refunds
 
 IN_FLIGHT = 4
@@ -123,6 +123,7 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
         return pb.ListEntriesResponse(pages=[_page(page) for page in pages])
 
     async def _record(self, purchases: Sequence[pb.Purchase]) -> list[Recorded | Problem]:
+        self.recorder.ledger.check_room(min(len(purchases), AT_ONCE))
         receipts = [words.receipt_of(purchase) for purchase in purchases]
         return await record_purchases(receipts, call=self._call(), recorder=self.recorder)
 

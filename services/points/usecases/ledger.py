@@ -60,6 +60,9 @@ def aggregate_of(command: AnyCommand) -> tuple[str, str]:
 class Ledger(Protocol):
     """The group commit."""
 
+    def check_room(self, count: int) -> None:
+        """Raise the Problem with which `count` more commands would be refused, before any work is put into them."""
+
     async def submit_all(self, commands: Sequence[AnyCommand]) -> Sequence[Answer | Problem]:
         """Carry out `commands` in their order; each has its own answer."""
 

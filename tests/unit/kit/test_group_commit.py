@@ -243,3 +243,76 @@ async def test_a_submission_larger_than_a_batch_is_a_batch_of_its_own(
     doubling.go_on.set()
     await asyncio.gather(first, large, single)
     assert doubling.batches == [[2], [4, 6, 8, 10], [12]]
+
+
+class Beside:
+    """Commits that end one by one, when they are told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.ends: list[asyncio.Event] = []
+
+    async def __call__(self, numbers: Sequence[int]) -> list[int | Problem]:
+        self.batches.append(list(numbers))
+        end = asyncio.Event()
+        self.ends.append(end)
+        await end.wait()
+        return list(numbers)
+
+
+@pytest.fixture
+def beside() -> Beside:
+    return Beside()
+
+
+@pytest.fixture
+async def pair(beside: Beside) -> AsyncIterator[GroupCommit[int, int]]:
+    """Yield two commits at once, in which numbers with the same last digit change the same thing."""
+    group = GroupCommit(
+        beside, name="pair", max_batch=4, max_waiting=20, at_once=2, beside=3, key_of=lambda number: number % 10
+    )
+    await group.start()
+    yield group
+    for _ in range(10):
+        for end in beside.ends:
+            end.set()
+        await let_run()
+    await group.stop()
+
+
+async def test_a_second_commit_begins_when_enough_waits(pair: GroupCommit[int, int], beside: Beside) -> None:
+    tasks = await waiting(pair, 1)
+    tasks += await waiting(pair, 2, 3)
+    assert beside.batches == [[1]]
+    tasks += await waiting(pair, 4)
+    assert beside.batches == [[1], [2, 3, 4]]
+    tasks += await waiting(pair, 5, 6, 7, 8)
+    assert len(beside.batches) == 2
+    beside.ends[1].set()
+    await let_run()
+    assert [await task for task in tasks[1:4]] == [2, 3, 4]
+    assert beside.batches[2:] == [[5, 6, 7, 8]]
+
+
+async def test_what_changes_the_same_thing_is_never_in_two_commits_at_once_and_keeps_its_order(
+    pair: GroupCommit[int, int], beside: Beside
+) -> None:
+    tasks = await waiting(pair, 1)
+    together = asyncio.create_task(pair.submit_all([11, 2, 21, 3]))
+    await let_run()
+    assert beside.batches == [[1], [2, 3]]
+    for end in beside.ends:
+        end.set()
+    await let_run()
+    assert (await tasks[0], beside.batches) == (1, [[1], [2, 3], [11, 21]])
+    for end in beside.ends:
+        end.set()
+    assert await together == [11, 2, 21, 3]
+
+
+async def test_who_would_be_refused_can_know_it_before(group: GroupCommit[int, int]) -> None:
+    await waiting(group, 2)
+    await waiting(group, 4, 6, 8, 10)
+    group.check_room(2)
+    with pytest.raises(OverloadedError):
+        group.check_room(3)
