@@ -77,8 +77,8 @@ lock: ## write infra/locks from pyproject.toml (needs uv; ARGS=--upgrade for new
 
 # ---- to measure it; SCALE=100 is a million members, SECONDS what each side of each round gets
 
-bench-points: setup ## how fast points is, against what, at what cost: SCALE=1 SECONDS=3
-	@$(PYTHON) -m tests.bench.points $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS))
+bench-points: setup ## how fast points is, against what, at what cost: SCALE=1 SECONDS=3 ONLY=rates|growth|peer
+	@$(PYTHON) -m tests.bench.points $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
 
 bench-report: setup ## write docs/performance.md from what the benchmarks left in build/bench
 	@$(PYTHON) -m tests.bench.report

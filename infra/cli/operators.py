@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +65,11 @@ class Line:
         """Return the answer, or raise `RemoteProblem`; what is unavailable is tried again."""
         return await self.channel.call(method, request, principal=self.operator, timeout_s=within_s, idempotent=True)
 
-    async def stream(self, method: Any, request: Message, *, within_s: float) -> AsyncIterator[Any]:
-        """Yield the answers as they come, or raise `RemoteProblem`: nothing is tried again, the caller knows where."""
+    async def stream(self, method: Any, request: Message, *, within_s: float) -> AsyncGenerator[Any, None]:
+        """Yield the answers as they come, or raise `RemoteProblem`: nothing is tried again, the caller knows where.
+
+        To be closed by whoever does not read it to its end.
+        """
         async with self.channel.stream(method, request, principal=self.operator, timeout_s=within_s) as answers:
             async for answer in answers:
                 yield answer

@@ -4,10 +4,10 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 from tests.bench.composed import STAYS
 from tests.bench.figures import FOLDER, Figure, Sheet, tell
@@ -19,18 +19,19 @@ from tests.bench.throughput import Pair, stream_vs_txn, unary_vs_txn
 from tests.bench.verifying import verified_per_s
 
 
-def main(*, scale: int, seconds: float) -> None:
-    """Measure all figures, each side for `seconds` a round, with 10,000 × `scale` accounts."""
+def main(*, scale: int, seconds: float, only: str) -> None:
+    """Measure the parts named in `only` (all when it is empty), each side for `seconds` a round."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    sheet = Sheet("points", settings={"scale": scale, "seconds": seconds})
+    name = f"points-{only}" if only else "points"
+    sheet = Sheet(name, settings={"scale": scale, "seconds": seconds})
     with tempfile.TemporaryDirectory(dir=FOLDER, prefix="run-", ignore_cleanup_errors=True) as folder:
-        for figure in _figures(Path(folder), scale=scale, seconds=seconds):
-            sheet.add(figure)
+        for part in [only] if only else PARTS:
+            for figure in PARTS[part](Path(folder), SMALL * scale, seconds):
+                sheet.add(figure)
     sheet.keep()
 
 
-def _figures(folder: Path, *, scale: int, seconds: float) -> Iterator[Figure]:
-    accounts = SMALL * scale
+def _rates(folder: Path, accounts: int, seconds: float) -> Iterator[Figure]:
     with _pair(folder, accounts) as pair:
         tell("points.unary_vs_txn …")
         yield unary_vs_txn(pair, seconds=seconds)
@@ -42,15 +43,26 @@ def _figures(folder: Path, *, scale: int, seconds: float) -> Iterator[Figure]:
         yield goodput(pair.group, seconds=seconds)
         yield bytes_per_purchase(pair.group)
         yield verified_per_s(pair.group)
+
+
+def _growth(folder: Path, accounts: int, seconds: float) -> Iterator[Figure]:
     tell("points.growth_1m_vs_10k …")
     with (
-        stand(folder / "large", mode="group", accounts=large(scale)) as big,
+        stand(folder / "large", mode="group", accounts=large(accounts // SMALL)) as big,
         stand(folder / "small", mode="group", accounts=SMALL) as small,
     ):
         yield growth(big, small, seconds=seconds)
+
+
+def _peer(folder: Path, accounts: int, seconds: float) -> Iterator[Figure]:
     tell("points.ledger_vs_medici …")
     if figure := ledger_vs_medici(folder / "peer", accounts=accounts, seconds=seconds):
         yield figure
+
+
+PARTS: Mapping[str, Callable[[Path, int, float], Iterator[Figure]]] = MappingProxyType(
+    {"rates": _rates, "growth": _growth, "peer": _peer}
+)
 
 
 @contextmanager
@@ -87,9 +99,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=int, default=1, help="10,000 accounts each")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each side of each round")
+    parser.add_argument(
+        "--only", default="", choices=["", *PARTS], help="one part; its figures go to a file of their own"
+    )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, _end)
     try:
-        main(scale=given.scale, seconds=given.seconds)
+        main(scale=given.scale, seconds=given.seconds, only=given.only)
     except KeyboardInterrupt:
         sys.exit(130)

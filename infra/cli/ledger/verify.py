@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ async def _verify(chain: str, place: Place, patience: Patience) -> int:
     async with connected("points") as line:
         method = line.channel.stub(LedgerStub).VerifyLedger
 
-        def ask() -> AsyncIterator[pb.VerifyLedgerProgress]:
+        def ask() -> AsyncGenerator[pb.VerifyLedgerProgress, None]:
             request = pb.VerifyLedgerRequest(cursor=place.cursor, chain_id=chain)
             return line.stream(method, request, within_s=ONE_CALL_S)
 
@@ -102,23 +103,24 @@ async def _verify(chain: str, place: Place, patience: Patience) -> int:
 
 
 async def _follow(
-    ask: Callable[[], AsyncIterator[pb.VerifyLedgerProgress]], place: Place, telling: Telling, patience: Patience
+    ask: Callable[[], AsyncGenerator[pb.VerifyLedgerProgress, None]], place: Place, telling: Telling, patience: Patience
 ) -> None:
     """Ask again from the last cursor, as long as there is something new now and then, until it is done."""
     heard, saved, attempt = patience.now(), float("-inf"), 0
     while True:
         why = "it ended before it was done"
         try:
-            async for progress in ask():
-                now = patience.now()
-                if progress.cursor != place.cursor:  # else it only says that it is there
-                    heard, attempt = now, 0
-                _take(progress, place, telling)
-                if progress.done:
-                    return
-                if now - saved >= SAVE_EVERY_S:
-                    place.save()
-                    saved = now
+            async with aclosing(ask()) as steps:
+                async for progress in steps:
+                    now = patience.now()
+                    if progress.cursor != place.cursor:  # else it only says that it is there
+                        heard, attempt = now, 0
+                    _take(progress, place, telling)
+                    if progress.done:
+                        return
+                    if now - saved >= SAVE_EVERY_S:
+                        place.save()
+                        saved = now
         except Problem as problem:
             if problem.kind not in PASSING:
                 raise

@@ -95,22 +95,7 @@ class Draft:
         balances = self._balances(before, lots=lots, released=released, grants=grants, legs=legs, lifetime=lifetime)
         amount = balances.total - before.total
         assert amount + sum(leg.amount for leg in legs) == 0, (kind, amount, legs)  # noqa: S101 - a fault of ours, never input
-        author = self.author
-        booked_at = author.booked_at
-        if self.account.booked_at is not None and self.account.booked_at > booked_at:
-            booked_at = self.account.booked_at
-        number = next(self._numbers)
-        entry = Entry(
-            id=f"{author.entry_id}-{number}" if number else author.entry_id,
-            kind=kind,
-            reference=reference,
-            occurred_at=occurred_at,
-            booked_at=booked_at,
-            booked_by=BY_ITSELF if by_itself else author.booked_by,
-            postings=(),
-            key="" if by_itself else author.key,
-            note=note,
-        )
+        entry = self._entry(kind, occurred_at, reference, note, by_itself=by_itself)
         posting = Posting(
             account=self.account.id,
             version=self.account.version + 1,
@@ -123,11 +108,26 @@ class Draft:
             grants=tuple(grants),
         )
         # A moment before they are shown to anybody: `replace` would make all of it twice.
-        object.__setattr__(posting, "hash", link(self.account.head, author.chain, entry, posting))
+        object.__setattr__(posting, "hash", link(self.account.head, self.author.chain, entry, posting))
         object.__setattr__(entry, "postings", (posting,))
         self.entries.append(entry)
-        self._apply(kind, posting, booked_at)
+        self._apply(entry, posting)
         return posting
+
+    def _entry(self, kind: EntryKind, occurred_at: datetime, reference: str, note: str, *, by_itself: bool) -> Entry:
+        """Return an entry without its posting. It is never booked before the account's last one."""
+        author, last, number = self.author, self.account.booked_at, next(self._numbers)
+        return Entry(
+            id=f"{author.entry_id}-{number}" if number else author.entry_id,
+            kind=kind,
+            reference=reference,
+            occurred_at=occurred_at,
+            booked_at=last if last is not None and last > author.booked_at else author.booked_at,
+            booked_by=BY_ITSELF if by_itself else author.booked_by,
+            postings=(),
+            key="" if by_itself else author.key,
+            note=note,
+        )
 
     def move(self, parts: Parts, *, free: int = 0, held: int = 0) -> list[LotChange]:
         """Return the changes that put `free` or `held` (1, 0 or -1) times each part onto its lot."""
@@ -152,9 +152,9 @@ class Draft:
         moments = [lot.due_at for lot in self.lots.values()] + [hold.due_at for hold in self.holds.values()]
         self.account = replace(self.account, due_at=min((one for one in moments if one is not None), default=None))
 
-    def _apply(self, kind: EntryKind, posting: Posting, booked_at: datetime) -> None:
+    def _apply(self, entry: Entry, posting: Posting) -> None:
         for change in posting.lots:
-            self.changed_lots[change.lot] = changed(self._lot(change.lot), change, kind)
+            self.changed_lots[change.lot] = changed(self._lot(change.lot), change, entry.kind)
         for id_ in posting.released:
             self.changed_lots[id_] = replace(self._lot(id_), pending_until=None)
         for lot in posting.grants:
@@ -165,7 +165,11 @@ class Draft:
             if (due := self.changed_lots[id_].due_at) is not None and (due_at is None or due < due_at):
                 due_at = due
         self.account = self.account.after(
-            currency=posting.currency, balances=posting.balances, head=posting.hash, booked_at=booked_at, due_at=due_at
+            currency=posting.currency,
+            balances=posting.balances,
+            head=posting.hash,
+            booked_at=entry.booked_at,
+            due_at=due_at,
         )
 
     def _due_by(self, moment: datetime) -> None:

@@ -1,7 +1,7 @@
 """Verifying and sealing, as calls: what the Ledger servicer answers with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
@@ -42,7 +42,7 @@ class AuditReports:
     programs: Programs
     keys: SealKeys
 
-    async def VerifyLedger(self, request: pb.VerifyLedgerRequest) -> AsyncIterator[pb.VerifyLedgerProgress]:  # noqa: N802 - gRPC's name
+    async def VerifyLedger(self, request: pb.VerifyLedgerRequest) -> AsyncGenerator[pb.VerifyLedgerProgress, None]:  # noqa: N802 - gRPC's name
         """Verify from the request's cursor on. A stream that ends without `done` ran out of time: call again with its
         last cursor."""
         loop = asyncio.get_running_loop()

@@ -1,6 +1,7 @@
 """The Ledger servicer: translate, call one use case, translate."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,8 +102,9 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
 
     async def GetStatement(self, request: pb.GetStatementRequest, _context: Any) -> AsyncIterator[pb.StatementPart]:  # noqa: N802 - gRPC's name
         """Write a statement, part by part."""
-        async for part in self.reports.GetStatement(request):
-            yield part
+        async with aclosing(self.reports.GetStatement(request)) as parts:
+            async for part in parts:
+                yield part
 
     async def GetMonths(self, request: pb.GetMonthsRequest, _context: Any) -> pb.GetMonthsResponse:  # noqa: N802 - gRPC's name
         """Read what happened month by month."""
@@ -116,8 +118,9 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
         self, request: pb.VerifyLedgerRequest, _context: Any
     ) -> AsyncIterator[pb.VerifyLedgerProgress]:
         """Verify, and tell how far it is."""
-        async for progress in self.audit.VerifyLedger(request):
-            yield progress
+        async with aclosing(self.audit.VerifyLedger(request)) as steps:
+            async for progress in steps:
+                yield progress
 
     async def ListSeals(self, request: pb.ListSealsRequest, _context: Any) -> pb.ListSealsResponse:  # noqa: N802 - gRPC's name
         """Read a page of seals."""

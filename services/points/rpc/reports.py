@@ -1,6 +1,6 @@
 """Reports, as calls: what the Ledger and Points servicers answer with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ class LedgerReports:
             account = await reports.balances_occurred_by(member, at=at, caller=caller(), now=now, history=self.history)
         return pb.GetBalancesAtResponse(balances=words.balances(account))
 
-    async def GetStatement(self, request: pb.GetStatementRequest) -> AsyncIterator[pb.StatementPart]:  # noqa: N802 - gRPC's name
+    async def GetStatement(self, request: pb.GetStatementRequest) -> AsyncGenerator[pb.StatementPart, None]:  # noqa: N802 - gRPC's name
         """Write a statement, part by part."""
         since = getattr(request, "from")
         parts = reports.statement(

@@ -76,6 +76,6 @@ def test_the_store_does_what_the_model_does(stand: Stand) -> None:
     run_state_machine_as_test(
         StoreMachine,
         settings=settings(
-            max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -6,7 +6,15 @@ import pytest
 
 from services.kit import keys
 from services.kit.clock import system_clock
-from services.kit.keys import MAY_VOUCH_FOR, NoKeyError, ensure_keys, load_signer, load_verifier
+from services.kit.keys import (
+    MAY_VOUCH_FOR,
+    NoKeyError,
+    ensure_keys,
+    load_identity_key,
+    load_own_key,
+    load_signer,
+    load_verifier,
+)
 from services.kit.principal import Caller, NotBelievedError, Principal
 
 
@@ -22,7 +30,7 @@ def test_keys_are_made_once_and_stay(tmp_path: Path) -> None:
     ensure_keys(tmp_path / "keys")
     first = contents(tmp_path / "keys")
     assert sorted(first) == sorted(
-        [f"{name}.pem" for name in MAY_VOUCH_FOR] + [f"trusted/{n}.pem" for n in MAY_VOUCH_FOR]
+        ["identities.key"] + [f"{name}.pem" for name in MAY_VOUCH_FOR] + [f"trusted/{n}.pem" for n in MAY_VOUCH_FOR]
     )
     ensure_keys(tmp_path / "keys")
     assert contents(tmp_path / "keys") == first
@@ -47,12 +55,12 @@ def test_a_lost_public_key_is_made_again_from_the_private_one(tmp_path: Path) ->
 
 def test_of_two_that_make_the_same_key_the_first_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_keys(tmp_path / "other", ["points"])
-    first = (tmp_path / "other" / "points.pem").read_bytes()
+    first = contents(tmp_path / "other")
     write_beside = keys._write_beside
 
     def write_late(path: Path, content: bytes) -> Path:
         if path.parent.name == "keys":
-            path.write_bytes(first)
+            path.write_bytes(first[path.name])
         return write_beside(path, content)
 
     monkeypatch.setattr(keys, "_write_beside", write_late)
@@ -68,7 +76,7 @@ def test_many_processes_at_once_agree(tmp_path: Path) -> None:
     for maker in makers:
         maker.join(60)
     assert [maker.exitcode for maker in makers] == [0, 0, 0, 0]
-    assert len(contents(tmp_path / "keys")) == 2 * len(MAY_VOUCH_FOR)
+    assert len(contents(tmp_path / "keys")) == 2 * len(MAY_VOUCH_FOR) + 1
     verifier = load_verifier(tmp_path / "keys", clock=system_clock)
     for name in MAY_VOUCH_FOR:
         kind = Caller.OPERATOR if name == "operator" else Caller.SERVICE
@@ -119,3 +127,24 @@ def test_a_missing_or_broken_key_says_where_and_what_to_do(tmp_path: Path, conte
 def test_whom_nobody_would_believe_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(NoKeyError, match="nobody would be believed"):
         load_verifier(tmp_path, clock=system_clock)
+
+
+def test_the_key_of_identities_is_the_same_for_all_and_has_the_right_length(tmp_path: Path) -> None:
+    ensure_keys(tmp_path)
+    key = load_identity_key(tmp_path)
+    assert (len(key), load_identity_key(tmp_path)) == (32, key)
+    (tmp_path / "identities.key").write_bytes(key[:31])
+    with pytest.raises(NoKeyError, match="it has not 32 bytes"):
+        load_identity_key(tmp_path)
+    with pytest.raises(NoKeyError, match="No such file"):
+        load_identity_key(tmp_path / "elsewhere")
+
+
+def test_what_one_own_key_signs_no_other_has_signed(tmp_path: Path) -> None:
+    ensure_keys(tmp_path, ["points", "members"])
+    points, members = load_own_key(tmp_path, "points"), load_own_key(tmp_path, "members")
+    signature = points.sign(b"so it was")
+    assert points.is_signed(b"so it was", signature, points.key_id)
+    assert not points.is_signed(b"so it was not", signature, points.key_id)
+    assert not points.is_signed(b"so it was", signature, members.key_id)
+    assert not members.is_signed(b"so it was", signature, members.key_id)

@@ -34,6 +34,6 @@ def test_the_fold_does_what_the_model_does() -> None:
     run_state_machine_as_test(
         PaperMachine,
         settings=settings(
-            max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
