@@ -31,7 +31,9 @@ def page(folder: Path) -> str:
 def _run(sheet: Path) -> str:
     figures = [orjson.loads(line) for line in sheet.read_bytes().splitlines()]
     about = orjson.loads(sheet.with_suffix(".json").read_bytes())
-    parts = [f"## {sheet.stem.capitalize()}: `make bench-{sheet.stem}`\n", *_about(about), "", *_table(figures)]
+    name, _, only = sheet.stem.partition("-")
+    command = f"make bench-{name} ONLY={only}" if only else f"make bench-{name}"
+    parts = [f"## {name.capitalize()}: `{command}`\n", *_about(about), "", *_table(figures)]
     for figure in figures:
         parts += ["", f"### `{figure['figure']}`\n", *_detail(figure["detail"])]
     return "\n".join(parts) + "\n"
