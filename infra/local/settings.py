@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("members", "points", "campaigns", "feedback")
 FIRST_PORT, LAST_PORT = 1024, 32_767
 """Below, a port takes root; above, the kernel hands them out to outgoing connections."""
+
+FADING_S = 2.0
+"""A server of many threads may hold its port for a moment after its process was last seen."""
+PAUSE_S = 0.05
 
 
 class WrongSettingError(Exception):
@@ -69,8 +74,12 @@ def read_ports(environ: Mapping[str, str]) -> dict[str, int]:
 
 def check_free(ports: Mapping[str, int], names: Iterable[str]) -> None:
     """Raise `PortTakenError` for the first of the named listeners whose port is in use."""
+    deadline = time.monotonic() + FADING_S
     for name in names:
-        if not is_free(ports[name]):
+        while not is_free(ports[name]):
+            if time.monotonic() < deadline:
+                time.sleep(PAUSE_S)
+                continue
             raise PortTakenError(ports[name], needed_by=LISTENERS[name].needed_by, variable=LISTENERS[name].variable)
 
 
