@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.child import PAUSE_S
 from infra.local.ports import LOOPBACK, PortTakenError, is_free
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +17,6 @@ FIRST_PORT, LAST_PORT = 1024, 32_767
 
 FADING_S = 2.0
 """A server of many threads may hold its port for a moment after its process was last seen."""
-PAUSE_S = 0.05
 
 
 class WrongSettingError(Exception):

@@ -23,14 +23,13 @@ from services.points.rpc.reports import LedgerReports
 from services.points.usecases import adjustments
 from services.points.usecases.adjustments import AdjustmentDesk, Opening
 from services.points.usecases.ledger import Call
+from services.points.usecases.read_accounts import page_size
 
 STATES = {
     AdjustmentState.WAITING: pb.ADJUSTMENT_STATE_WAITING,
     AdjustmentState.BOOKED: pb.ADJUSTMENT_STATE_BOOKED,
     AdjustmentState.REJECTED: pb.ADJUSTMENT_STATE_REJECTED,
 }
-
-DEFAULT_FIRST, MAX_FIRST = 20, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
         self, request: pb.ListWaitingAdjustmentsRequest, _context: Any
     ) -> pb.ListWaitingAdjustmentsResponse:
         """Read a page of adjustments that wait."""
-        first = min(request.page.first or DEFAULT_FIRST, MAX_FIRST)
+        first = page_size(request.page.first)
         found, reasons = await adjustments.waiting_adjustments(
             after=request.page.after, first=first + 1, call=self._call(), desk=self.desk
         )

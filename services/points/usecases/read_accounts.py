@@ -105,13 +105,18 @@ def _view(whole: Whole, now: datetime, program: Program) -> AccountView:
     return AccountView(account, tier, shown.next_expiries)
 
 
+def page_size(first: int) -> int:
+    """Return how many items a page has; 0 means the usual number, and what no page can have is refused."""
+    if not 0 <= first <= MAX_FIRST:
+        raise PageTooLargeError(field="first", why=f"first must be 1 to {MAX_FIRST}")
+    return first or DEFAULT_FIRST
+
+
 async def list_entries(
     members: Sequence[str], *, caller: Principal, first: int, before: int | None, accounts: Accounts
 ) -> list[JournalPage]:
     """Return a page of the journal of each of `members`, in order; empty for those whom the caller may not see."""
-    first = first or DEFAULT_FIRST
-    if not 1 <= first <= MAX_FIRST:
-        raise PageTooLargeError(field="first", why=f"first must be 1 to {MAX_FIRST}")
+    first = page_size(first)
     if len(members) > MAX_JOURNALS or len(members) * first > MAX_ENTRIES:
         raise PageTooLargeError(field="first", why=f"{len(members)} journals of {first} entries; ask for fewer")
     visible = [member for member in members if caller.may_see_member(member)]

@@ -9,10 +9,10 @@ from services.kit.principal import Caller, Principal
 from services.points.domain.receipts import Receipt
 from services.points.domain.reconciling import BookedDay, DayTotals, ItemName, Reconciled, day_bounds, reconcile
 from services.points.domain.refunds import BookedRefund
+from services.points.usecases.read_accounts import page_size
 from services.points.usecases.record_purchases import Stores, TooManyError, known_store
 
 MAX_RECEIPTS = 500
-DEFAULT_FIRST, MAX_FIRST = 20, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ async def waiting_refunds(
     *, received_before: datetime | None, after: RefundMark | None, first: int, caller: Principal, receipts: Receipts
 ) -> tuple[Sequence[BookedRefund], RefundMark | None]:
     """Return a page of refunds whose receipt has not come, and after which to go on, None at the end."""
-    first = min(first or DEFAULT_FIRST, MAX_FIRST)
+    first = page_size(first)
     found = await receipts.waiting(
         caller.chain, stores=caller.stores, received_before=received_before, after=after, first=first + 1
     )

@@ -16,14 +16,14 @@ from services.points.domain.due import advance
 from services.points.domain.holds import Hold
 from services.points.domain.journal import BY_ITSELF, Entry
 from services.points.domain.lots import NEVER
-from services.points.domain.programs import CURRENCIES, Programs
+from services.points.domain.programs import Programs
 from services.points.domain.replaying import Replay, open_lots
 from services.points.domain.reports import NOTHING, Effects, Month, Sums, month_after, months_between, running
 from services.points.domain.seals import day_end, settled_days
 from services.points.domain.statements import head_line, statement_lines
 from services.points.domain.verification import Stored
 from services.points.domain.views import shown_at
-from services.points.usecases.ledger import NoCurrencyError
+from services.points.usecases.ledger import check_currency
 from services.points.usecases.seal_ledger import Chains
 
 DAYS_AT_ONCE = 31
@@ -179,12 +179,6 @@ async def months(first: str, last: str, currency: str, *, chain: str, sums: Jour
     by_month = await _by_month(chain, currency, until=month_after(last), sums=sums)
     before = sum(each.owed for month, each in by_month.items() if month < first)
     return running(wanted, by_month, before)
-
-
-def check_currency(currency: str) -> None:
-    """Refuse a currency that no program has."""
-    if currency not in CURRENCIES:
-        raise NoCurrencyError(field="currency", currency=currency, known=" or ".join(CURRENCIES))
 
 
 async def _by_month(chain: str, currency: str, *, until: str | None, sums: JournalSums) -> dict[str, Sums]:

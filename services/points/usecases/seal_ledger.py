@@ -8,8 +8,7 @@ from typing import Protocol
 
 from services.kit.clock import Clock
 from services.points.domain.seals import EMPTY_ROOT, Seal, Sealed, day_start, leaf_hash, leaf_of, settled_days
-
-DEFAULT_FIRST, MAX_FIRST = 20, 100
+from services.points.usecases.read_accounts import page_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ async def _seal(chain: str, day: date, *, last: Seal | None, seals: Seals, now: 
 
 async def list_seals(chain: str, *, after: date | None, first: int, seals: Seals) -> tuple[Sequence[Seal], date | None]:
     """Return a page of seals, the newest first, and the day after which to go on, None at the end."""
-    first = min(first or DEFAULT_FIRST, MAX_FIRST)
+    first = page_size(first)
     found = await seals.newest(chain, before=after, first=first + 1)
     page = found[:first]
     return page, page[-1].day if len(found) > first else None

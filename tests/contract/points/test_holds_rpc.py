@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from protos.common.v1.page_pb2 import Page
 from protos.points.v1 import holds_pb2, ledger_pb2
 from protos.points.v1 import points_pb2 as pb
 from services.kit.errors import Kind
@@ -131,3 +132,15 @@ async def test_a_frozen_account_is_shown_so(points: Points) -> None:
     assert (await points.account("mem_ada")).frozen
     refused = await points.problem(points.holds.AuthoriseHold, authorise("k1", 1), TILL)
     assert (refused.kind, refused.code) == (Kind.REFUSED, "ACCOUNT_FROZEN")
+
+
+async def test_no_page_is_smaller_than_one_or_larger_than_a_hundred(points: Points) -> None:
+    for first in (-1, 101):
+        page = Page(first=first)
+        for method, request in (
+            (points.ledger.ListWaitingAdjustments, ledger_pb2.ListWaitingAdjustmentsRequest(page=page)),
+            (points.ledger.ListSeals, ledger_pb2.ListSealsRequest(page=page)),
+            (points.stub.ListWaitingRefunds, pb.ListWaitingRefundsRequest(page=page)),
+        ):
+            refused = await points.problem(method, request)
+            assert (refused.code, refused.field) == ("TOO_MANY", "first")
