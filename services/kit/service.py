@@ -103,7 +103,7 @@ GC_EVERY = 20_000
 def run(config: ServiceConfig, build: Build) -> None:
     """Run until a signal comes (return), or until something fails for good (SystemExit with status 1)."""
     logs.set_up(config.name, config.log)
-    # A batch makes tens of thousands of objects and no cycles: by default the collector would go over them ten times.
+    # A batch makes many objects and hardly a cycle: by default the collector would go over them again and again.
     gc.set_threshold(GC_EVERY, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         clean = runner.run(_live(config, build))

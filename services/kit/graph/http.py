@@ -35,7 +35,7 @@ from services.kit.telemetry import SpanKind, span, trace_id
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 8 * 1024 * 1024
-"""The 5,000 receipts that an offline till may send at once are 4 to 5 MB with all their lines."""
+"""Room for the 5,000 receipts that an offline till may send at once, with all their lines."""
 
 TIMEOUT_S = 60.0
 """For a whole operation; each call to a service has a shorter time of its own."""

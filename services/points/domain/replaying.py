@@ -256,7 +256,7 @@ class Replay:
 
 
 def _changed(lot: Lot, free: int, held: int, pending_until: datetime | None, lapsed: int) -> Lot:
-    """Return the lot as it is now; `dataclasses.replace` takes four times as long."""
+    """Return the lot as it is now; `dataclasses.replace` looks the fields up each time."""
     return Lot(
         id=lot.id,
         currency=lot.currency,

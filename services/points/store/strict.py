@@ -50,7 +50,7 @@ MOST_SAID = 200
 def posting_of(chain: str, document: Document) -> ReadPosting:
     """Return a posting, as far as it can be read, and whatever is strange about its document.
 
-    The document was read with `NAIVE`, and its moments become aware here: the driver takes ten times as long for it.
+    The document was read with `NAIVE`, and its moments become aware here: the driver takes much longer for it.
     """
     account, version, hashed = document.get("account"), document.get("version"), document.get("hash")
     name = account if isinstance(account, str) else ""

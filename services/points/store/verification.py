@@ -22,7 +22,7 @@ from services.points.store.strict import NAIVE, account_strictly, hold_strictly,
 from services.points.usecases.verify_ledger import ReadPosting
 
 AT_ONCE = 500
-"""Postings in a chunk: some 20 ms of work, during which the process answers nobody."""
+"""Postings in a chunk, during whose work the process answers nobody."""
 
 FETCHED = 4_000
 """Postings in one answer of the database."""
