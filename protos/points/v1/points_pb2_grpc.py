@@ -102,8 +102,9 @@ class PointsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamPurchases(self, request_iterator, context):
-        """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
-        was answered is booked; after a break the whole stream can be sent again without harm.
+        """The same for as many as there are: an answer for each request, in their order. Some requests are under way at once,
+        so receipts of one member keep their order within a request only. What was answered is booked; after a break, or
+        after the 60 s that a call may take, the rest or all of it can be sent again without harm.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,8 +40,9 @@ class PointsStub:
     the order given.
     """
     StreamPurchases: _grpc.StreamStreamMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]
-    """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
-    was answered is booked; after a break the whole stream can be sent again without harm.
+    """The same for as many as there are: an answer for each request, in their order. Some requests are under way at once,
+    so receipts of one member keep their order within a request only. What was answered is booked; after a break, or
+    after the 60 s that a call may take, the rest or all of it can be sent again without harm.
     """
     RecordRefunds: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordRefundsRequest, _points_pb2.RecordRefundsResponse]
     """Takes back up to 500 receipts, whole or by line, each with its own result in the order of the input. One whose
@@ -70,8 +71,9 @@ class PointsAsyncStub(PointsStub):
     the order given.
     """
     StreamPurchases: _aio.StreamStreamMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]  # type: ignore[assignment]
-    """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
-    was answered is booked; after a break the whole stream can be sent again without harm.
+    """The same for as many as there are: an answer for each request, in their order. Some requests are under way at once,
+    so receipts of one member keep their order within a request only. What was answered is booked; after a break, or
+    after the 60 s that a call may take, the rest or all of it can be sent again without harm.
     """
     RecordRefunds: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordRefundsRequest, _points_pb2.RecordRefundsResponse]  # type: ignore[assignment]
     """Takes back up to 500 receipts, whole or by line, each with its own result in the order of the input. One whose
@@ -115,8 +117,9 @@ class PointsServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_points_pb2.RecordPurchasesRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_points_pb2.RecordPurchasesResponse], _abc.AsyncIterator[_points_pb2.RecordPurchasesResponse]]:
-        """The same for as many as there are: an answer for each request, in their order, of up to 500 receipts each. What
-        was answered is booked; after a break the whole stream can be sent again without harm.
+        """The same for as many as there are: an answer for each request, in their order. Some requests are under way at once,
+        so receipts of one member keep their order within a request only. What was answered is booked; after a break, or
+        after the 60 s that a call may take, the rest or all of it can be sent again without harm.
         """
 
     @_abc_1.abstractmethod
