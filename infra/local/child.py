@@ -93,13 +93,19 @@ def stop_leftover(pid_file: Path, *, within_s: float) -> bool:
     return found
 
 
+UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'
+"""A parent that died before the kernel knew of the tie sends nothing: so the child looks for it once, after that."""
+
+
 def tied_to_parent(command: Sequence[str], *, by: signal.Signals) -> list[str]:
     """Return `command` so that the kernel sends it `by` when the parent dies, even by kill -9 (Linux only).
 
     util-linux's setpriv does it between fork and exec, where Python code is not safe beside threads.
     """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", by.name.removeprefix("SIG"), "--", *command] if setpriv else list(command)
+    if (setpriv := shutil.which("setpriv")) is None:
+        return list(command)
+    tie = [setpriv, "--pdeathsig", by.name.removeprefix("SIG"), "--"]
+    return [*tie, "sh", "-c", UNLESS_ORPHANED, str(os.getpid()), *command]
 
 
 class Child:
