@@ -8,8 +8,15 @@ from services.kit.outbox.events import Event, EventCursor
 from services.kit.timestamps import to_timestamp
 from services.points.domain.commands import AnyCommand
 from services.points.domain.drafts import Key
-from services.points.domain.facts import AccountPosted, LedgerEvent, PurchaseBooked, RefundBooked, TierChanged
-from services.points.domain.programs import POINTS
+from services.points.domain.facts import (
+    AccountPosted,
+    LedgerEvent,
+    PointsExpiring,
+    PurchaseBooked,
+    RefundBooked,
+    TierChanged,
+)
+from services.points.domain.rules import POINTS
 from services.points.usecases.record_purchases import Store
 
 STREAM = "points.account"
@@ -48,6 +55,14 @@ def _body(event: LedgerEvent) -> Message:
                 to_level=event.to_level,
                 since=to_timestamp(event.since),
                 purchase_id=event.purchase,
+                reason=event.reason.value,
+            )
+        case PointsExpiring():
+            return points_pb2.PointsExpiring(
+                member_id=event.member,
+                currency=event.currency,
+                amount=event.amount,
+                expires_at=to_timestamp(event.expires_at),
             )
 
 
@@ -79,6 +94,7 @@ def _purchase_booked(event: PurchaseBooked) -> points_pb2.PurchaseBooked:
         party_size=purchase.party_size,
         coupon_ids=purchase.coupons,
         hold_ids=purchase.holds,
+        visit=booked.visit,
     )
 
 

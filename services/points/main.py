@@ -43,6 +43,7 @@ from services.points.usecases.adjustments import AdjustmentDesk
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
+from services.points.usecases.programs import OneProgram, ProgramSource
 from services.points.usecases.record_purchases import Recorder
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
@@ -57,7 +58,7 @@ def build(config: ServiceConfig) -> Service:
     database, clock = chassis.database, chassis.clock
     members = MembersClient(chassis.channel("members"), clock=clock)
     stores = StoreCopies(database, source=members, clock=clock)
-    programs = Programs()
+    programs = OneProgram(Programs())
     ledger = group_commit(database, chassis.outbox, programs)
     hasher = IdentityHasher(load_identity_key(config.keys_dir))
     recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher)
@@ -77,10 +78,10 @@ def build(config: ServiceConfig) -> Service:
     )
 
 
-def group_commit(database: Database, outbox: Outbox, programs: Programs) -> GroupCommit[AnyCommand, Answer]:
+def group_commit(database: Database, outbox: Outbox, programs: ProgramSource) -> GroupCommit[AnyCommand, Answer]:
     """Return the ledger, which must be started first."""
     return GroupCommit(
-        partial(commit, journal=MongoJournal(database, outbox), programs=programs),
+        partial(commit, journal=MongoJournal(database, outbox, programs)),
         name="ledger",
         at_once=AT_ONCE,
         key_of=aggregate_of,
@@ -88,14 +89,14 @@ def group_commit(database: Database, outbox: Outbox, programs: Programs) -> Grou
 
 
 def servicers(
-    database: Database, *, recorder: Recorder, programs: Programs, signer: OwnKey, clock: Clock
+    database: Database, *, recorder: Recorder, programs: ProgramSource, signer: OwnKey, clock: Clock
 ) -> list[Servicer]:
     """Return what answers calls."""
     points = PointsServicer(
         recorder=recorder,
         accounts=MongoAccounts(database),
         receipts=ReceiptReports(MongoReceipts(database), recorder.stores),
-        program=programs.current,
+        programs=programs,
         clock=clock,
         make_id=make_id,
     )

@@ -35,6 +35,7 @@ from services.points.store.documents.accounts import account_document
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
 from services.points.usecases.ledger import Call, Ledger, commit
+from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import (
     Identity,
     Payer,
@@ -65,6 +66,8 @@ POSTED = "$amount"
 
 HELD = {"$sum": [f"$balances.points.{part}" for part in ("available", "pending", "held")]}
 """Of an account's document: its points."""
+
+PROGRAMS = OneProgram(Programs())
 
 
 class OneByOne:
@@ -119,8 +122,8 @@ class Neighbours:
 def ledger_on(database: Database, mode: Mode) -> GroupCommit[AnyCommand, Answer] | OneByOne:
     """Return the ledger of `mode`; both write the same documents, in transactions of the same durability."""
     if mode == "group":
-        return main.group_commit(database, Outbox(database), Programs())
-    return OneByOne(partial(commit, journal=MongoJournal(database, Outbox(database)), programs=Programs()))
+        return main.group_commit(database, Outbox(database), PROGRAMS)
+    return OneByOne(partial(commit, journal=MongoJournal(database, Outbox(database), PROGRAMS)))
 
 
 def recorder_on(ledger: Ledger) -> Recorder:
@@ -131,9 +134,7 @@ def recorder_on(ledger: Ledger) -> Recorder:
 
 def servicers_on(database: Database, ledger: Ledger) -> list[Servicer]:
     """Return what answers calls, as in the product."""
-    return main.servicers(
-        database, recorder=recorder_on(ledger), programs=Programs(), signer=SIGNER, clock=system_clock
-    )
+    return main.servicers(database, recorder=recorder_on(ledger), programs=PROGRAMS, signer=SIGNER, clock=system_clock)
 
 
 async def set_up(database: Database) -> None:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.kit.errors import Problem
 from services.points.domain.accounts import Account
-from services.points.domain.batches import Answer
+from services.points.domain.batches import Answer, Settled
 from services.points.domain.commands import (
     Adjust,
     AnyCommand,
@@ -29,11 +29,13 @@ from services.points.domain.drafts import Author
 from services.points.domain.holds import Hold
 from services.points.domain.journal import Note
 from services.points.domain.lots import NEVER, Lot
-from services.points.domain.programs import POINTS, STAMPS, Level, Program, Programs, TakeBack
+from services.points.domain.programs import Program, Programs, TakeBack
 from services.points.domain.purchases import Line, Purchase
 from services.points.domain.refunds import Refund, RefundLine
+from services.points.domain.rules import POINTS, STAMPS
 from services.points.domain.views import shown_at
 from tests.support.ledger_model import Member, Model, Token, copy_as_of
+from tests.support.programs import program_with, two_levels
 
 CHAIN = "chn_1"
 MEMBERS = ("mem_1", "mem_2")
@@ -41,17 +43,15 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 PROGRAMS = [
-    Program(
-        version=1,
-        minor_per_point=100,
-        levels=(Level("regular", 0, 100), Level("silver", 4_000, 120)),
-        stamp_categories=frozenset({"coffee"}),
-        expires_after=expires_after,
-        pending_for=pending_for,
+    program_with(
+        expires_days=expires_days,
+        pending_days=pending_days,
+        stamped=("coffee",),
+        tiers=two_levels(4_000),
         take_back=take_back,
     )
-    for expires_after in (None, 10 * DAY)
-    for pending_for in (None, 2 * DAY)
+    for expires_days in (0, 10)
+    for pending_days in (0, 2)
     for take_back in TakeBack
 ]
 
@@ -190,7 +190,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def spend_all(self, member: str, keep: int) -> None:
         """Spend all but a little, so that what is to be taken back later is not there."""
         account, lots, holds = self.read(member)
-        amount = shown_at(account, self.now, lots=lots, holds=holds).account.balance(POINTS).available - keep
+        shown = shown_at(account, self.now, Programs((self.program,)), lots=lots, holds=holds)
+        amount = shown.account.balance(POINTS).available - keep
         if amount < 1:
             return
         keyed = self.keyed(member)
@@ -249,6 +250,7 @@ class LedgerMachine(RuleBasedStateMachine):
         again = [self.sent[one % len(self.sent)] for one in which]
         for answer in self.commit(again):
             assert not isinstance(answer, Problem), answer
+            assert not isinstance(answer, Settled)
             assert answer.repeated_call
 
     @rule(seeds=st.lists(st.integers(1, 9), min_size=2, max_size=5), amount=st.integers(1, 12))
@@ -301,7 +303,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for name, member in getattr(self, "model", Model(PROGRAMS[0])).members.items():
             account, lots, holds = self.read(name)
             for moment in (account.as_of or self.now, self.now):
-                shown = shown_at(account, moment, lots=lots, holds=holds).account
+                shown = shown_at(account, moment, Programs((self.program,)), lots=lots, holds=holds).account
                 expected = _at(member, moment)
                 for currency in (POINTS, STAMPS):
                     held = shown.balance(currency)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from services.points.domain.commands import (
     Adjust,
@@ -18,8 +18,9 @@ from services.points.domain.commands import (
     Void,
 )
 from services.points.domain.lots import NEVER
-from services.points.domain.programs import POINTS, Program, TakeBack
+from services.points.domain.programs import Program, TakeBack
 from services.points.domain.purchases import Line
+from services.points.domain.rules import POINTS
 
 FREE, HELD, SPENT, EXPIRED, TAKEN = "free", "held", "spent", "expired", "taken"
 
@@ -59,9 +60,12 @@ class Member:
     debt: dict[str, int] = field(default_factory=dict)
     lifetime: dict[str, int] = field(default_factory=dict)
     spend: int = 0
-    silver: datetime | None = None
+    silver: list[tuple[datetime, bool]] = field(default_factory=list)  # from when on it was, or no longer was
     as_of: datetime | None = None
     frozen: bool = False
+
+    def is_silver(self, moment: datetime) -> bool:
+        return next((silver for since, silver in reversed(self.silver) if since <= moment), False)
 
     def some(self, currency: str, *, state: str, pending: bool) -> list[Token]:
         found = [
@@ -119,6 +123,11 @@ class Member:
                 token.state = EXPIRED
 
 
+def _after(at: datetime, days: int) -> datetime | None:
+    """Return the midnight after so many whole days; None: there are none."""
+    return datetime(at.year, at.month, at.day, tzinfo=UTC) + timedelta(days=days + 1) if days else None
+
+
 @dataclass(slots=True)
 class ModelReceipt:
     purchase: BookPurchase | None = None
@@ -152,14 +161,13 @@ class Model:
         member.advance(purchase.occurred_at)
         receipt.purchase, receipt.member = command, purchase.member
         self._pay(member, receipt, command)
-        receipt.silver = member.silver is not None and member.silver <= purchase.occurred_at
+        receipt.silver = member.is_silver(purchase.occurred_at)
         receipt.left = [(line.quantity, line.paid_minor) for line in purchase.lines]
         receipt.granted = self._earns(purchase.lines, receipt.left, silver=receipt.silver)
         for currency, amount in receipt.granted.items():
             self._grant(member, command.purchase_id, currency, amount, purchase.occurred_at)
         member.spend += purchase.paid_minor
-        if member.spend >= self.program.levels[1].threshold_minor and member.silver is None:
-            member.silver = member.as_of
+        self._review(member)
         assert member.as_of is not None
         member.settle(member.as_of)
         waiting, receipt.waiting = receipt.waiting, []
@@ -213,14 +221,23 @@ class Model:
             taken = self._take_back(member, receipt.purchase.purchase_id, currency, max(0, due))
             receipt.taken[currency] = receipt.taken.get(currency, 0) + taken
         member.spend -= spent
+        self._review(member)
         assert member.as_of is not None
         member.settle(member.as_of)
         return True
+
+    def _review(self, member: Member) -> None:
+        assert member.as_of is not None
+        is_silver = member.spend >= self.program.tiers.levels[1].needs[0].at_least
+        if is_silver != member.is_silver(member.as_of):
+            member.silver.append((member.as_of, is_silver))
 
     def _take_back(self, member: Member, source: str, currency: str, due: int) -> int:
         pending = member.some(currency, state=FREE, pending=True)
         free = member.free(currency)
         own = [one for one in pending + free if one.source == source]
+        if self.program.take_back is TakeBack.KEEP_AVAILABLE:
+            free, pending, own = [], [], [one for one in own if one.pending_until is not None]
         order = own + [one for one in pending if one not in own]
         if self.program.take_back is not TakeBack.PENDING_ONLY:
             order += [one for one in free if one not in own]
@@ -270,12 +287,8 @@ class Model:
 
     def _earns(self, lines: Iterable[Line], left: list[tuple[int, int]], *, silver: bool) -> dict[str, int]:
         paid = sum(money for _, money in left)
-        points = paid * (120 if silver else 100) // 100 // self.program.minor_per_point
-        stamps = sum(
-            pieces
-            for line, (pieces, _) in zip(lines, left, strict=True)
-            if line.category in self.program.stamp_categories
-        )
+        points = paid * (120 if silver else 100) // 100 // 100
+        stamps = sum(pieces for line, (pieces, _) in zip(lines, left, strict=True) if line.category == "coffee")
         return {POINTS: points, **({"stamps": stamps} if stamps else {})}
 
     def _grant(self, member: Member, source: str, currency: str, amount: int, at: datetime) -> None:
@@ -283,8 +296,8 @@ class Model:
         paid = min(amount, member.debt.get(currency, 0))
         if paid:
             member.debt[currency] -= paid
-        expires_at = self.program.expiry(at) or NEVER
-        pending_until = self.program.available(at)
+        expires_at = _after(at, self.program.expiry.life.days) or NEVER
+        pending_until = _after(at, self.program.release.days)
         member.tokens += [Token(currency, source, at, expires_at, pending_until) for _ in range(amount - paid)]
 
     def authorise(self, command: Authorise) -> str | None:
@@ -363,7 +376,7 @@ class Model:
             paid = min(command.amount, member.debt.get(command.currency, 0))
             if paid:
                 member.debt[command.currency] -= paid
-            expires_at = self.program.expiry(command.at) or NEVER
+            expires_at = _after(command.at, self.program.expiry.life.days) or NEVER
             member.tokens += [
                 Token(command.currency, command.adjustment, command.at, expires_at, None)
                 for _ in range(command.amount - paid)

@@ -1,5 +1,6 @@
 """The ledger without a database: the fold, and books that hold everything."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from services.kit.errors import Problem
@@ -18,7 +19,7 @@ class PaperLedger:
 
     def __init__(self, programs: Programs | None = None) -> None:
         self.programs = programs or Programs()
-        self.books = Books()
+        self.books = Books(programs=defaultdict(lambda: self.programs))
         self.entries: list[Entry] = []
         self.told: list[LedgerEvent] = []
 
@@ -26,13 +27,13 @@ class PaperLedger:
         """Carry out a batch."""
         self._look_for(needs(commands))
         self._look_for(further_needs(commands, self.books))
-        folded = fold(commands, books=self.books, programs=self.programs)
+        folded = fold(commands, books=self.books)
         for _ in range(MOST_ROUNDS):
             if isinstance(folded, Folded):
                 self._take_over(folded)
                 return folded.answers
             self._look_for(folded)
-            folded = fold(commands, books=self.books, programs=self.programs)
+            folded = fold(commands, books=self.books)
         raise AssertionError(folded)
 
     def _look_for(self, wanted: Needs) -> None:

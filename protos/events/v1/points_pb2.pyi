@@ -39,6 +39,7 @@ class PurchaseBooked(_message.Message):
     PARTY_SIZE_FIELD_NUMBER: _builtins.int
     COUPON_IDS_FIELD_NUMBER: _builtins.int
     HOLD_IDS_FIELD_NUMBER: _builtins.int
+    VISIT_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     member_id: _builtins.str
     store_id: _builtins.str
@@ -53,6 +54,8 @@ class PurchaseBooked(_message.Message):
     """"wechat", "alipay", "card", "cash" …; empty: not known."""
     party_size: _builtins.int
     """How many guests; 0: not known."""
+    visit: _builtins.int
+    """Which purchase of the member's it is, counted in the order of booking: 1 is the first; 0: not known."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the guest paid."""
@@ -93,10 +96,11 @@ class PurchaseBooked(_message.Message):
         party_size: _builtins.int = ...,
         coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
         hold_ids: _abc.Iterable[_builtins.str] | None = ...,
+        visit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at", "paid", b"paid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "channel", b"channel", "coupon_ids", b"coupon_ids", "hold_ids", b"hold_ids", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "paid", b"paid", "party_size", b"party_size", "payment_kind", b"payment_kind", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "store_id", b"store_id", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "channel", b"channel", "coupon_ids", b"coupon_ids", "hold_ids", b"hold_ids", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "paid", b"paid", "party_size", b"party_size", "payment_kind", b"payment_kind", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "store_id", b"store_id", "time_zone", b"time_zone", "visit", b"visit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -143,7 +147,7 @@ Global___PurchasedLine: _TypeAlias = PurchasedLine  # noqa: Y015
 
 @_typing.final
 class TierChanged(_message.Message):
-    """Follows the PurchaseBooked that caused it."""
+    """Follows the PurchaseBooked that caused it, where one did."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -152,12 +156,15 @@ class TierChanged(_message.Message):
     TO_LEVEL_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     from_level: _builtins.str
     """The program's code of the level: "regular", "silver"."""
     to_level: _builtins.str
     purchase_id: _builtins.str
-    """The purchase that crossed the threshold."""
+    """The purchase that crossed the threshold; empty where another reason changed it."""
+    reason: _builtins.str
+    """"reached", "corrected", "ended", "not_met", "granted", "grant_ended"."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """From when on purchases earn at the new level."""
@@ -170,14 +177,49 @@ class TierChanged(_message.Message):
         to_level: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
         purchase_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_level", b"from_level", "member_id", b"member_id", "purchase_id", b"purchase_id", "since", b"since", "to_level", b"to_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_level", b"from_level", "member_id", b"member_id", "purchase_id", b"purchase_id", "reason", b"reason", "since", b"since", "to_level", b"to_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TierChanged: _TypeAlias = TierChanged  # noqa: Y015
+
+@_typing.final
+class PointsExpiring(_message.Message):
+    """Points go soon: once for each account and moment of expiry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    currency: _builtins.str
+    """"points" or "stamps"."""
+    amount: _builtins.int
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """From then on they are no longer there."""
+
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        amount: _builtins.int = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "currency", b"currency", "expires_at", b"expires_at", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PointsExpiring: _TypeAlias = PointsExpiring  # noqa: Y015
 
 @_typing.final
 class RefundBooked(_message.Message):

@@ -71,6 +71,62 @@ REFUND_STATE_REFUSED: RefundState.ValueType  # 3
 """Its receipt came later and had no room for it; `why` says what is wrong."""
 Global___RefundState: _TypeAlias = RefundState  # noqa: Y015
 
+class _Metric:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MetricEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Metric.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    METRIC_UNSPECIFIED: _Metric.ValueType  # 0
+    METRIC_SPEND: _Metric.ValueType  # 1
+    """In minor units."""
+    METRIC_POINTS: _Metric.ValueType  # 2
+    """Earned, less what refunds took back."""
+    METRIC_VISITS: _Metric.ValueType  # 3
+    """Purchases."""
+    METRIC_BALANCE: _Metric.ValueType  # 4
+    """Available now."""
+
+class Metric(_Metric, metaclass=_MetricEnumTypeWrapper):
+    """What a level may ask for."""
+
+METRIC_UNSPECIFIED: Metric.ValueType  # 0
+METRIC_SPEND: Metric.ValueType  # 1
+"""In minor units."""
+METRIC_POINTS: Metric.ValueType  # 2
+"""Earned, less what refunds took back."""
+METRIC_VISITS: Metric.ValueType  # 3
+"""Purchases."""
+METRIC_BALANCE: Metric.ValueType  # 4
+"""Available now."""
+Global___Metric: _TypeAlias = Metric  # noqa: Y015
+
+class _BenefitKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BenefitKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BenefitKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BENEFIT_KIND_UNSPECIFIED: _BenefitKind.ValueType  # 0
+    BENEFIT_KIND_COUPON_PACK: _BenefitKind.ValueType  # 1
+    BENEFIT_KIND_BIRTHDAY_PACK: _BenefitKind.ValueType  # 2
+    BENEFIT_KIND_EARLY_TASTING: _BenefitKind.ValueType  # 3
+    BENEFIT_KIND_ACCOUNT_MANAGER: _BenefitKind.ValueType  # 4
+    BENEFIT_KIND_FREE_DELIVERY: _BenefitKind.ValueType  # 5
+    BENEFIT_KIND_PRIORITY_BOOKING: _BenefitKind.ValueType  # 6
+
+class BenefitKind(_BenefitKind, metaclass=_BenefitKindEnumTypeWrapper):
+    """What a level brings besides points; others act on it."""
+
+BENEFIT_KIND_UNSPECIFIED: BenefitKind.ValueType  # 0
+BENEFIT_KIND_COUPON_PACK: BenefitKind.ValueType  # 1
+BENEFIT_KIND_BIRTHDAY_PACK: BenefitKind.ValueType  # 2
+BENEFIT_KIND_EARLY_TASTING: BenefitKind.ValueType  # 3
+BENEFIT_KIND_ACCOUNT_MANAGER: BenefitKind.ValueType  # 4
+BENEFIT_KIND_FREE_DELIVERY: BenefitKind.ValueType  # 5
+BENEFIT_KIND_PRIORITY_BOOKING: BenefitKind.ValueType  # 6
+Global___BenefitKind: _TypeAlias = BenefitKind  # noqa: Y015
+
 @_typing.final
 class Purchase(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -91,6 +147,7 @@ class Purchase(_message.Message):
     TIP_MINOR_FIELD_NUMBER: _builtins.int
     COUPON_IDS_FIELD_NUMBER: _builtins.int
     HOLD_IDS_FIELD_NUMBER: _builtins.int
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     receipt_number: _builtins.str
     """As printed; unique for ever within the store. 1 to 64 characters."""
@@ -108,6 +165,8 @@ class Purchase(_message.Message):
     """Within what was paid, in minor units."""
     tip_minor: _builtins.int
     """Beside what was paid; earns nothing."""
+    partner_id: _builtins.str
+    """The partner brand that sold it, when that was not the chain itself; a partner's own key says it anyway."""
     @_builtins.property
     def identity(self) -> Global___BuyerIdentity: ...
     @_builtins.property
@@ -147,10 +206,11 @@ class Purchase(_message.Message):
         tip_minor: _builtins.int = ...,
         coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
         hold_ids: _abc.Iterable[_builtins.str] | None = ...,
+        partner_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "identity", b"identity", "member_id", b"member_id", "occurred_at", b"occurred_at", "payment", b"payment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "channel", b"channel", "coupon_ids", b"coupon_ids", "currency", b"currency", "hold_ids", b"hold_ids", "identity", b"identity", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "party_size", b"party_size", "payment", b"payment", "receipt_number", b"receipt_number", "staff_id", b"staff_id", "store_id", b"store_id", "tax_minor", b"tax_minor", "till_id", b"till_id", "tip_minor", b"tip_minor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "channel", b"channel", "coupon_ids", b"coupon_ids", "currency", b"currency", "hold_ids", b"hold_ids", "identity", b"identity", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "partner_id", b"partner_id", "party_size", b"party_size", "payment", b"payment", "receipt_number", b"receipt_number", "staff_id", b"staff_id", "store_id", b"store_id", "tax_minor", b"tax_minor", "till_id", b"till_id", "tip_minor", b"tip_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_buyer: _TypeAlias = _typing.Literal["member_id", "identity"]  # noqa: Y015
     _WhichOneofArgType_buyer: _TypeAlias = _typing.Literal["buyer", b"buyer"]  # noqa: Y015
@@ -350,6 +410,10 @@ class EarnedPart(_message.Message):
     PROGRAM_VERSION_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    FACTOR_PERMILLE_FIELD_NUMBER: _builtins.int
+    CAP_FIELD_NUMBER: _builtins.int
+    UNCAPPED_POINTS_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """Which rule: "base", "tier:silver"."""
     program_version: _builtins.int
@@ -357,6 +421,14 @@ class EarnedPart(_message.Message):
     points: _builtins.int
     currency: _builtins.str
     """"points" or "stamps"."""
+    base: _builtins.int
+    """What the rule worked on: minor units for a rate, points for a factor, pieces or visits for the others."""
+    factor_permille: _builtins.int
+    """1000 is 1; 0: not known."""
+    cap: _builtins.str
+    """Which cap cut it: "RULE/WINDOW/UNIT", the rule "*" for all; empty: none did."""
+    uncapped_points: _builtins.int
+    """What it would have been without the cap."""
     def __init__(
         self,
         *,
@@ -364,10 +436,14 @@ class EarnedPart(_message.Message):
         program_version: _builtins.int = ...,
         points: _builtins.int = ...,
         currency: _builtins.str = ...,
+        base: _builtins.int = ...,
+        factor_permille: _builtins.int = ...,
+        cap: _builtins.str = ...,
+        uncapped_points: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "points", b"points", "program_version", b"program_version", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "cap", b"cap", "currency", b"currency", "factor_permille", b"factor_permille", "points", b"points", "program_version", b"program_version", "rule", b"rule", "uncapped_points", b"uncapped_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1199,12 +1275,29 @@ class Tier(_message.Message):
     QUALIFYING_SPEND_FIELD_NUMBER: _builtins.int
     NEXT_LEVEL_FIELD_NUMBER: _builtins.int
     MISSING_MINOR_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    REACHES_FIELD_NUMBER: _builtins.int
+    REACHES_ANY_OF_FIELD_NUMBER: _builtins.int
+    NEXT_BEGINS_AT_FIELD_NUMBER: _builtins.int
+    KEEPS_FIELD_NUMBER: _builtins.int
+    FALLS_TO_FIELD_NUMBER: _builtins.int
+    EARN_PERMILLE_FIELD_NUMBER: _builtins.int
+    BENEFITS_FIELD_NUMBER: _builtins.int
     level: _builtins.str
     """The program's code of the level."""
     next_level: _builtins.str
     """The next level up; empty at the top."""
     missing_minor: _builtins.int
     """How much is still to be spent for it; 0 at the top."""
+    given: _builtins.bool
+    """By hand, above what was reached."""
+    reaches_any_of: _builtins.int
+    """So many of these are enough."""
+    falls_to: _builtins.str
+    """Where the member falls at `until` unless it is renewed; empty: nothing would be lost."""
+    earn_permille: _builtins.int
+    """What purchases earn by: 1000 is the base rate, 1200 a fifth more."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Unset for the first level."""
@@ -1213,6 +1306,24 @@ class Tier(_message.Message):
     def qualifying_spend(self) -> _money_pb2.Money:
         """What counts towards the next level, in the program's currency."""
 
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Then it is renewed or lost, grace included; unset: it stays."""
+
+    @_builtins.property
+    def reaches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Progress]:
+        """What the next level asks for."""
+
+    @_builtins.property
+    def next_begins_at(self) -> _timestamp_pb2.Timestamp:
+        """The next level was reached, and begins then."""
+
+    @_builtins.property
+    def keeps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Progress]:
+        """What it takes to stay."""
+
+    @_builtins.property
+    def benefits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Benefit]: ...
     def __init__(
         self,
         *,
@@ -1221,14 +1332,73 @@ class Tier(_message.Message):
         qualifying_spend: _money_pb2.Money | None = ...,
         next_level: _builtins.str = ...,
         missing_minor: _builtins.int = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        given: _builtins.bool = ...,
+        reaches: _abc.Iterable[Global___Progress] | None = ...,
+        reaches_any_of: _builtins.int = ...,
+        next_begins_at: _timestamp_pb2.Timestamp | None = ...,
+        keeps: _abc.Iterable[Global___Progress] | None = ...,
+        falls_to: _builtins.str = ...,
+        earn_permille: _builtins.int = ...,
+        benefits: _abc.Iterable[Global___Benefit] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["qualifying_spend", b"qualifying_spend", "since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_begins_at", b"next_begins_at", "qualifying_spend", b"qualifying_spend", "since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "missing_minor", b"missing_minor", "next_level", b"next_level", "qualifying_spend", b"qualifying_spend", "since", b"since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["benefits", b"benefits", "earn_permille", b"earn_permille", "falls_to", b"falls_to", "given", b"given", "keeps", b"keeps", "level", b"level", "missing_minor", b"missing_minor", "next_begins_at", b"next_begins_at", "next_level", b"next_level", "qualifying_spend", b"qualifying_spend", "reaches", b"reaches", "reaches_any_of", b"reaches_any_of", "since", b"since", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Tier: _TypeAlias = Tier  # noqa: Y015
+
+@_typing.final
+class Progress(_message.Message):
+    """How far one need is met."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    HAS_FIELD_NUMBER: _builtins.int
+    AT_LEAST_FIELD_NUMBER: _builtins.int
+    metric: Global___Metric.ValueType
+    has: _builtins.int
+    at_least: _builtins.int
+    def __init__(
+        self,
+        *,
+        metric: Global___Metric.ValueType = ...,
+        has: _builtins.int = ...,
+        at_least: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "has", b"has", "metric", b"metric"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Progress: _TypeAlias = Progress  # noqa: Y015
+
+@_typing.final
+class Benefit(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    kind: Global___BenefitKind.ValueType
+    code: _builtins.str
+    """Which pack, where there are several; the chain's own code."""
+    def __init__(
+        self,
+        *,
+        kind: Global___BenefitKind.ValueType = ...,
+        code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Benefit: _TypeAlias = Benefit  # noqa: Y015
 
 @_typing.final
 class GetAccountsRequest(_message.Message):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.kit.errors import Kind, Problem
-from services.points.domain.programs import Program
+from services.points.domain.standings import NO_COUNTS, NO_STANDING, Counts, Standing
 
 GENESIS = bytes(32)
 """The hash before an account's first posting."""
@@ -59,22 +59,14 @@ EMPTY = Balances()
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """A level, and from when on purchases earn by it."""
-
-    level: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Account:
     """The state after `version` postings, the last of which has the hash `head`."""
 
     id: str
     balances: Mapping[str, Balances] = field(default_factory=dict)  # by currency
-    spend_minor: int = 0
     currency: str = ""  # of the first purchase; a chain has one
-    reached: tuple[Reached, ...] = ()  # ascending by `since`; at most one for each level above the first
+    counts: Counts = NO_COUNTS
+    standing: Standing = NO_STANDING
     as_of: datetime | None = None  # the latest effective time of anything booked
     booked_at: datetime | None = None  # of the last posting; never goes back, so a moment cuts the journal in two
     due_at: datetime | None = None  # nothing falls due by itself before this moment
@@ -92,9 +84,9 @@ class Account:
         return Account(
             id=self.id,
             balances={**self.balances, currency: balances},
-            spend_minor=self.spend_minor,
             currency=self.currency,
-            reached=self.reached,
+            counts=self.counts,
+            standing=self.standing,
             as_of=self.as_of,
             booked_at=booked_at,
             due_at=due_at,
@@ -104,14 +96,14 @@ class Account:
             head=head,
         )
 
-    def at(self, moment: datetime, *, spent_minor: int = 0, currency: str = "") -> "Account":
-        """Return the account at an effective time, with what was spent then; its currency is the first purchase's."""
+    def at(self, moment: datetime | None, *, counts: Counts | None = None, currency: str = "") -> "Account":
+        """Return the account at an effective time, with new counts; its currency is the first purchase's."""
         return Account(
             id=self.id,
             balances=self.balances,
-            spend_minor=self.spend_minor + spent_minor,
             currency=self.currency or currency,
-            reached=self.reached,
+            counts=self.counts if counts is None else counts,
+            standing=self.standing,
             as_of=moment,
             booked_at=self.booked_at,
             due_at=self.due_at,
@@ -125,10 +117,7 @@ class Account:
         """Return what it has in `currency`."""
         return self.balances.get(currency, EMPTY)
 
-    def level_at(self, moment: datetime, program: Program) -> str:
-        """Return the level by which a purchase at `moment` earns, also when it is booked late."""
-        return next((r.level for r in reversed(self.reached) if r.since <= moment), program.levels[0].code)
-
-    def level(self, program: Program) -> str:
-        """Return the level that holds now."""
-        return self.reached[-1].level if self.reached else program.levels[0].code
+    @property
+    def spend_minor(self) -> int:
+        """What was spent in all, less what was refunded."""
+        return self.counts.spend_minor

@@ -11,17 +11,16 @@ from services.points.domain.adjustments import (
     NoAdjustmentError,
     SamePersonError,
 )
-from services.points.domain.booking import earned
+from services.points.domain.booking import earned_by, on_terms
 from services.points.domain.books import Posted, Work
 from services.points.domain.commands import Adjust, Decide, Freeze, Open
 from services.points.domain.drafts import Draft
 from services.points.domain.due import advance, settle
 from services.points.domain.journal import ADJUSTED, DEBT, ISSUED, EntryKind, Leg
 from services.points.domain.lots import Lot, lot_id, spendable, take
-from services.points.domain.programs import Program
 
 
-def adjust(work: Work, command: Adjust, program: Program) -> Posted:
+def adjust(work: Work, command: Adjust) -> Posted:
     """Book the adjustment, or keep it until a second person has agreed."""
     draft = work.draft(command.account, opens=command.opens_account)
     adjustment = Adjustment(
@@ -36,14 +35,14 @@ def adjust(work: Work, command: Adjust, program: Program) -> Posted:
     if command.amount == 0:
         raise InvalidAdjustmentError(field="amount", why="the amount must not be 0")
     entry = ""
-    if abs(command.amount) <= program.adjustment_limit:
-        entry = _book(work, draft, command, adjustment, program)
+    if abs(command.amount) <= work.programs.at(command.at).adjustment_limit:
+        entry = _book(work, draft, command, adjustment)
         adjustment = adjustment.decided(AdjustmentState.BOOKED, by=adjustment.asked_by, at=adjustment.asked_at)
     work.adjustments[command.chain, adjustment.id] = adjustment
     return Posted(draft.account, entry=entry, adjustment=adjustment)
 
 
-def decide(work: Work, command: Decide, program: Program) -> Posted:
+def decide(work: Work, command: Decide) -> Posted:
     """Book an adjustment that waited, or reject it; by somebody else than who asked for it."""
     adjustment = work.adjustment(command.adjustment)
     if adjustment is None:
@@ -59,26 +58,27 @@ def decide(work: Work, command: Decide, program: Program) -> Posted:
     if author.booked_by == adjustment.asked_by and command.approve:
         raise SamePersonError(field="adjustmentId")
     draft = work.draft(adjustment.account)
-    entry = _book(work, draft, command, adjustment, program) if command.approve else ""
+    entry = _book(work, draft, command, adjustment) if command.approve else ""
     state = AdjustmentState.BOOKED if command.approve else AdjustmentState.REJECTED
     adjustment = adjustment.decided(state, by=author.booked_by, at=author.booked_at)
     work.adjustments[command.chain, adjustment.id] = adjustment
     return Posted(draft.account, entry=entry, adjustment=adjustment)
 
 
-def _book(work: Work, draft: Draft, command: Adjust | Decide, adjustment: Adjustment, program: Program) -> str:
+def _book(work: Work, draft: Draft, command: Adjust | Decide, adjustment: Adjustment) -> str:
     advance(draft, command.at)
     if adjustment.amount > 0:
+        program = work.programs.at(command.at)
         lot = Lot(
             id=lot_id(adjustment.id, adjustment.currency),
             currency=adjustment.currency,
             free=adjustment.amount,
             granted_at=command.at,
-            expires_at=program.expiry(command.at),
-            policy_version=program.version,
             source=adjustment.id,
         )
-        earned(draft, EntryKind.ADJUSTMENT, lot, against=ADJUSTED, reference=adjustment.id, note=adjustment.note)
+        rank = program.tiers.rank(draft.account.standing.now(""))
+        lot = on_terms(lot, program, work.programs.zone, rank=rank)
+        earned_by(draft, EntryKind.ADJUSTMENT, lot, against=ADJUSTED, reference=adjustment.id, note=adjustment.note)
     else:
         _take(draft, command, adjustment)
     work.tell_postings(draft)
@@ -115,7 +115,7 @@ def freeze(work: Work, command: Freeze) -> Posted:
     return Posted(draft.account, entry=draft.entries[-1].id)
 
 
-def open_balance(work: Work, command: Open, program: Program) -> Posted:
+def open_balance(work: Work, command: Open) -> Posted:
     """Book a balance from another system, lot by lot with the dates it had there."""
     draft = work.draft(command.account, opens=command.opens_account)
     if any(lot.amount < 1 for lot in command.lots) or not command.lots:
@@ -130,7 +130,7 @@ def open_balance(work: Work, command: Open, program: Program) -> Posted:
             free=lot.amount,
             granted_at=lot.earned_at,
             expires_at=lot.expires_at,
-            policy_version=program.version,
+            policy_version=work.programs.at(command.at).version,
             source=entry,
         )
         for number, lot in enumerate(command.lots, start=1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.kit.errors import KeyReusedError, Problem
-from services.points.domain import adjusting, booking, holding, moving, refunding
+from services.points.domain import adjusting, booking, granting, holding, moving, refunding, releasing, tiering
 from services.points.domain.books import Books, Changes, Kept, Needs, Posted, Work
 from services.points.domain.commands import (
     Adjust,
@@ -13,14 +13,18 @@ from services.points.domain.commands import (
     BookRefund,
     Decide,
     Freeze,
+    GrantLevel,
     Keyed,
     KeyedCommand,
     Open,
+    Release,
+    Settle,
     TakeOver,
 )
 from services.points.domain.drafts import NotLoadedError
+from services.points.domain.due import advance
+from services.points.domain.earning import sums
 from services.points.domain.lots import lot_id
-from services.points.domain.programs import Programs, sums
 from services.points.domain.purchases import ReceiptReusedError
 from services.points.domain.receipts import BookedPurchase
 from services.points.domain.refunds import BookedRefund, RefundReusedError
@@ -42,7 +46,14 @@ class Refunded:
     repeated_call: bool
 
 
-Answer = Recorded | Refunded | Posted
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The answer to `Settle`: how many entries were written."""
+
+    entries: int
+
+
+Answer = Recorded | Refunded | Posted | Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,10 @@ def needs(commands: Sequence[AnyCommand]) -> Needs:
                 found.receipts.add((chain, command.refund.purchase_key))
                 found.refunds.add((chain, command.refund.key))
                 continue
+            case Release():
+                found.receipts.add((chain, command.purchase))
+                found.keys.add((chain, command.author.key))
+                continue
             case TakeOver():
                 found.receipts.update((chain, key) for key in command.receipts)
                 found.whole.add((chain, command.into))
@@ -81,8 +96,9 @@ def further_needs(commands: Sequence[AnyCommand], books: Books) -> Needs:
     found = Needs()
     for command in commands:
         chain = command.chain
-        if isinstance(command, BookRefund):
-            receipt = books.receipts.get((chain, command.refund.purchase_key))
+        if isinstance(command, BookRefund | Release):
+            key = command.refund.purchase_key if isinstance(command, BookRefund) else command.purchase
+            receipt = books.receipts.get((chain, key))
             if receipt is not None and receipt.booked is not None:
                 holder, purchase = (chain, receipt.booked.purchase.member), receipt.booked.id
                 found.whole.add(holder)
@@ -99,7 +115,7 @@ def further_needs(commands: Sequence[AnyCommand], books: Books) -> Needs:
     return found
 
 
-def fold(commands: Sequence[AnyCommand], *, books: Books, programs: Programs) -> Folded | Needs:
+def fold(commands: Sequence[AnyCommand], *, books: Books) -> Folded | Needs:
     """Fold `commands` through a copy of `books`; or say what more of the accounts must be loaded to do so."""
     books = books.copy()
     answers: list[Answer | Problem] = []
@@ -107,7 +123,9 @@ def fold(commands: Sequence[AnyCommand], *, books: Books, programs: Programs) ->
     for command in commands:
         work = Work(books, command)
         try:
-            answers.append(_carry_out(work, command, programs))
+            answer = _carry_out(work, command)
+            _follow_balances(work)
+            answers.append(answer)
         except NotLoadedError as error:
             _note(error, missing)
         except Problem as problem:
@@ -126,43 +144,63 @@ def _note(error: NotLoadedError, missing: Needs) -> None:
         missing.whole.add(error.key)
 
 
-def _carry_out(work: Work, command: AnyCommand, programs: Programs) -> Answer:
+def _follow_balances(work: Work) -> None:
+    """Where levels follow the balance, whatever changed it may have changed the level."""
+    for draft in work.drafts():
+        moment = draft.account.as_of
+        if moment is not None and draft.entries and draft.program.tiers.by_balance:
+            tiering.review(draft, draft.program, moment)
+
+
+def _carry_out(work: Work, command: AnyCommand) -> Answer:
     if isinstance(command, BookPurchase):
-        return _purchase(work, command, programs)
+        return _purchase(work, command)
     if isinstance(command, BookRefund):
-        return _refund(work, command, programs)
+        return _refund(work, command)
+    if isinstance(command, Settle):
+        return _settle(work, command)
     if (kept := work.kept_answer(command.author.key)) is not None:
         if kept.fingerprint != command.fingerprint:
             raise KeyReusedError(field="key", summary=kept.summary)
         return replace(kept.answer, repeated_call=True)
-    answer = _keyed(work, command, programs)
+    answer = _keyed(work, command)
     summary = f"{type(command).__name__.lower()} of {command.account} at {command.author.booked_at.isoformat()}"
     work.kept[command.chain, command.author.key] = Kept(command.fingerprint, answer, summary, command.author.booked_at)
     return answer
 
 
-def _keyed(work: Work, command: KeyedCommand, programs: Programs) -> Posted:
+def _settle(work: Work, command: Settle) -> Settled:
+    draft = work.draft(command.account, follow=False)
+    advance(draft, command.at)
+    return Settled(len(draft.entries))
+
+
+def _keyed(work: Work, command: KeyedCommand) -> Posted:  # noqa: PLR0911 - a table of what does which
     match command:
         case Adjust():
-            return adjusting.adjust(work, command, programs.current)
+            return adjusting.adjust(work, command)
         case Decide():
-            return adjusting.decide(work, command, programs.current)
+            return adjusting.decide(work, command)
         case Freeze():
             return adjusting.freeze(work, command)
         case Open():
-            return adjusting.open_balance(work, command, programs.current)
+            return adjusting.open_balance(work, command)
+        case GrantLevel():
+            return granting.grant_level(work, command)
+        case Release():
+            return releasing.release(work, command)
         case TakeOver():
-            return moving.take_over(work, command, programs.current)
+            return moving.take_over(work, command)
         case _:
             return holding.handle(work, command)
 
 
-def _purchase(work: Work, command: BookPurchase, programs: Programs) -> Recorded:
+def _purchase(work: Work, command: BookPurchase) -> Recorded:
     first = work.receipt(command.purchase.key).booked
     if first is not None:
         return _answer_again(work, first, command)
-    booked = booking.book(work, command, programs)
-    refunding.apply_waiting(work, booked, programs)
+    booked = booking.book(work, command)
+    refunding.apply_waiting(work, booked)
     return Recorded(booked, repeated_call=False)
 
 
@@ -191,7 +229,7 @@ def _went_into(work: Work, one: str, other: str) -> bool:
         return False
 
 
-def _refund(work: Work, command: BookRefund, programs: Programs) -> Refunded:
+def _refund(work: Work, command: BookRefund) -> Refunded:
     if (first := work.refund(command.refund.key)) is not None:
         if first.fingerprint == command.refund.fingerprint():
             return Refunded(first, repeated_call=True)
@@ -202,4 +240,4 @@ def _refund(work: Work, command: BookRefund, programs: Programs) -> Refunded:
             receipt_number=first.refund.receipt_number,
             occurred_at=first.refund.occurred_at.isoformat(),
         )
-    return Refunded(refunding.refund(work, command, programs), repeated_call=False)
+    return Refunded(refunding.refund(work, command), repeated_call=False)

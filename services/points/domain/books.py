@@ -11,8 +11,9 @@ from services.points.domain.commands import AnyCommand
 from services.points.domain.drafts import Draft, Key, NotLoadedError
 from services.points.domain.facts import AccountPosted, LedgerEvent
 from services.points.domain.holds import Hold, NoHoldError
-from services.points.domain.journal import Entry, Note
+from services.points.domain.journal import BY_ITSELF, Entry, Note
 from services.points.domain.lots import Lot
+from services.points.domain.programs import Programs
 from services.points.domain.receipts import Receipt
 from services.points.domain.refunds import BookedRefund
 
@@ -71,6 +72,7 @@ class Books:
     refunds: dict[Key, BookedRefund] = field(default_factory=dict)
     adjustments: dict[Key, Adjustment] = field(default_factory=dict)
     kept: dict[Key, Kept] = field(default_factory=dict)
+    programs: dict[str, Programs] = field(default_factory=dict)  # by chain
 
     def copy(self) -> "Books":
         """Return books that can be changed without changing these."""
@@ -84,6 +86,7 @@ class Books:
             refunds=dict(self.refunds),
             adjustments=dict(self.adjustments),
             kept=dict(self.kept),
+            programs=self.programs,
         )
 
 
@@ -118,6 +121,11 @@ class Work:
         self._drafts: dict[Key, Draft] = {}
         self._numbers = count()
 
+    @property
+    def programs(self) -> Programs:
+        """The versions of the chain's program."""
+        return self._books.programs[self.command.chain]
+
     def draft(self, account: str, *, opens: bool = False, follow: bool = True) -> Draft:
         """Return the working copy of an account, or of the one that it went into; NoAccountError when there is none."""
         key = self._where(account) if follow else (self.command.chain, account)
@@ -133,8 +141,13 @@ class Work:
             lots=self._books.lots.get(key, fresh),
             holds=self._books.holds.get(key, {} if found is None else None),
             numbers=self._numbers,
+            programs=self.programs,
         )
         return draft
+
+    def drafts(self) -> list[Draft]:
+        """Return all that the command has looked at."""
+        return list(self._drafts.values())
 
     def lot(self, draft: Draft, id_: str) -> Lot | None:
         """Return one of the account's lots, which may be closed; None when there is none."""
@@ -192,6 +205,17 @@ class Work:
 
     def tell(self, draft: Draft, event: LedgerEvent) -> None:
         """Let others hear of it; not while the guest is only a payer, whom nobody else knows."""
+        self.tell_happened(draft)
+        self.tell_first(draft, event)
+
+    def tell_happened(self, draft: Draft) -> None:
+        """Let others hear of what happened by itself so far."""
+        if not draft.account.id.startswith(PAYER_PREFIX):
+            self.told += [(draft.key, event) for event in draft.happened]
+        draft.happened.clear()
+
+    def tell_first(self, draft: Draft, event: LedgerEvent) -> None:
+        """Let others hear of it before what happened by itself since `tell_happened`: that followed from it."""
         if not draft.account.id.startswith(PAYER_PREFIX):
             self.told.append((draft.key, event))
 
@@ -199,7 +223,8 @@ class Work:
         """Take all of it over into the books and into `changes`."""
         books = self._books
         for key, draft in self._drafts.items():
-            if not draft.entries and draft.account == books.accounts.get(key):
+            self.tell_happened(draft)
+            if not draft.entries and not draft.changed_lots and draft.account == books.accounts.get(key):
                 continue
             books.accounts[key] = changes.accounts[key] = draft.account
             books.asked.add(key)
@@ -223,6 +248,7 @@ class Work:
         changes.told += [(key, event, self.command) for key, event in self.told]
 
     def tell_postings(self, draft: Draft, since: int = 0) -> None:
-        """Let others hear of every entry of the draft from number `since` on."""
+        """Let others hear of every entry of the draft from number `since` on that was not written by itself."""
         for entry in draft.entries[since:]:
-            self.tell(draft, AccountPosted(entry))
+            if entry.booked_by != BY_ITSELF:
+                self.tell(draft, AccountPosted(entry))

@@ -1,10 +1,12 @@
 """What the ledger can be told to do. Everything that is not in the command is decided by the fold."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
 from services.points.domain.drafts import Author
+from services.points.domain.items import Item
 from services.points.domain.journal import Note
 from services.points.domain.purchases import Purchase
 from services.points.domain.refunds import Refund
@@ -35,6 +37,8 @@ class BookPurchase(Command):
     purchase: Purchase
     time_zone: str  # the store's
     purchase_id: str
+    region: str = ""  # the store's
+    items: Mapping[str, Item] = field(default_factory=dict)  # what the menu says of those that the receipt names
     opens_account: bool = False  # members says that the member exists, so a missing account is a new one
 
     @property
@@ -49,6 +53,14 @@ class BookRefund(Command):
 
     refund: Refund
     refund_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle(Command):
+    """Let happen what is due by `at`, as any other command would first."""
+
+    account: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +166,22 @@ class Open(Keyed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantLevel(Keyed):
+    """Give a level by hand until its end, or, with an empty one, take back what was given."""
+
+    level: str
+    until: datetime | None
+    reason: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Keyed):
+    """What a purchase's points waited for has happened: they become available."""
+
+    purchase: str  # the receipt's business key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOver(Keyed):
     """The payer behind `account` turned out to be the member `into`: all that the account has goes there.
 
@@ -166,5 +194,5 @@ class TakeOver(Keyed):
 
 
 HoldCommand = Authorise | Capture | Void | Reverse | Extend | Pin
-KeyedCommand = HoldCommand | Adjust | Decide | Freeze | Open | TakeOver
-AnyCommand = BookPurchase | BookRefund | KeyedCommand
+KeyedCommand = HoldCommand | Adjust | Decide | Freeze | Open | GrantLevel | Release | TakeOver
+AnyCommand = BookPurchase | BookRefund | Settle | KeyedCommand

@@ -5,9 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.points.domain.accounts import Account, Balances
+from services.points.domain.dues import level_due_at, lot_due_at, program_of
+from services.points.domain.expiries import Activity
+from services.points.domain.facts import AccountPosted, LedgerEvent
 from services.points.domain.holds import Hold, HoldState, Parts
 from services.points.domain.journal import BY_ITSELF, Entry, EntryKind, Leg, Posting, link
 from services.points.domain.lots import Lot, LotChange
+from services.points.domain.programs import Program, Programs
 
 Key = tuple[str, str]
 """A chain, and a name within it: an account's id, a receipt's key …"""
@@ -43,8 +47,10 @@ class Draft:
         lots: Mapping[str, Lot] | None,
         holds: Mapping[str, Hold] | None,
         numbers: Iterator[int],
+        programs: Programs,
     ) -> None:
-        self.author, self.account = author, account
+        self.author, self.account, self.programs = author, account, programs
+        self.happened: list[LedgerEvent] = []  # by itself, and not told yet
         self.entries: list[Entry] = []
         self.changed_lots: dict[str, Lot] = {}
         self.changed_holds: dict[str, Hold] = {}
@@ -55,6 +61,11 @@ class Draft:
     def key(self) -> Key:
         """Return where the account is found."""
         return self.author.chain, self.account.id
+
+    @property
+    def program(self) -> Program:
+        """Return the version that holds at the account's effective time."""
+        return program_of(self.account, self.programs)
 
     @property
     def is_whole(self) -> bool:
@@ -112,6 +123,8 @@ class Draft:
         object.__setattr__(entry, "postings", (posting,))
         self.entries.append(entry)
         self._apply(entry, posting)
+        if by_itself and kind is not EntryKind.LEVEL:  # of levels there is an event of their own
+            self.happened.append(AccountPosted(entry))
         return posting
 
     def _entry(self, kind: EntryKind, occurred_at: datetime, reference: str, note: str, *, by_itself: bool) -> Entry:
@@ -137,7 +150,7 @@ class Draft:
         """Keep a new or changed hold."""
         self.changed_holds[hold.id] = hold
         if (due_at := hold.due_at) is not None:
-            self._due_by(due_at)
+            self.due_by(due_at)
 
     def open_holds(self) -> list[Hold]:
         """Return those that set points aside."""
@@ -149,8 +162,14 @@ class Draft:
 
     def settle_due(self) -> None:
         """Find out anew when something falls due by itself."""
-        moments = [lot.due_at for lot in self.lots.values()] + [hold.due_at for hold in self.holds.values()]
+        moments = [lot_due_at(lot, self.account, self.programs) for lot in self.lots.values()]
+        moments += [hold.due_at for hold in self.holds.values()]
+        moments.append(level_due_at(self.account, self.programs))
         self.account = replace(self.account, due_at=min((one for one in moments if one is not None), default=None))
+
+    def put_lot(self, lot: Lot) -> None:
+        """Keep what no posting says of a lot."""
+        self.changed_lots[lot.id] = lot
 
     def _apply(self, entry: Entry, posting: Posting) -> None:
         for change in posting.lots:
@@ -162,7 +181,9 @@ class Draft:
         due_at = self.account.due_at
         touched = (*(change.lot for change in posting.lots), *posting.released, *(lot.id for lot in posting.grants))
         for id_ in touched:
-            if (due := self.changed_lots[id_].due_at) is not None and (due_at is None or due < due_at):
+            if (due := lot_due_at(self.changed_lots[id_], self.account, self.programs)) is not None and (
+                due_at is None or due < due_at
+            ):
                 due_at = due
         self.account = self.account.after(
             currency=posting.currency,
@@ -172,7 +193,14 @@ class Draft:
             due_at=due_at,
         )
 
-    def _due_by(self, moment: datetime) -> None:
+    def active(self, moment: datetime, activity: Activity) -> None:
+        """Note what may keep points from lapsing."""
+        counts = self.account.counts
+        if activity in self.program.expiry.active_by and (counts.active_at is None or counts.active_at < moment):
+            self.account = self.account.at(self.account.as_of, counts=replace(counts, active_at=moment))
+
+    def due_by(self, moment: datetime) -> None:
+        """Look at the account again at `moment`, if not before."""
         if self.account.due_at is None or moment < self.account.due_at:
             self.account = replace(self.account, due_at=moment)
 

@@ -3,13 +3,17 @@
 from dataclasses import replace
 from datetime import datetime
 
+from services.points.domain import tiering
 from services.points.domain.drafts import Draft
+from services.points.domain.dues import level_due_at, remind_at
+from services.points.domain.facts import PointsExpiring
 from services.points.domain.holds import Hold, HoldState, Parts
 from services.points.domain.journal import EXPIRED, EntryKind, Leg
 from services.points.domain.lots import Lot, LotChange
 
-RELEASE, HOLD_END, EXPIRY = range(3)
-"""Of two things at the same moment, the earlier here comes first."""
+RELEASE, HOLD_END, LEVEL, REMINDER, EXPIRY = range(5)
+"""Of two things at the same moment, the earlier here comes first: what becomes available can still be spent, and a
+level whose time is over is judged by what was there."""
 
 Due = tuple[datetime, int, str, str]
 """When, what, in which currency, of which hold."""
@@ -35,20 +39,54 @@ def settle(draft: Draft, to: datetime) -> None:
             _release(draft, moment, currency)
         elif what == HOLD_END:
             _end_hold(draft, draft.holds[hold], moment)
+        elif what == LEVEL:
+            tiering.end_term(draft, draft.programs.at(moment), moment)
+            continue
+        elif what == REMINDER:
+            _remind(draft, moment, currency)
+            continue
         else:
             _expire(draft, moment, currency)
+        if (program := draft.programs.at(moment)).tiers.by_balance:
+            tiering.review(draft, program, moment)
     draft.settle_due()
 
 
 def _next(draft: Draft, to: datetime) -> Due | None:
     dues: list[Due] = []
+    active_at, zone = draft.account.counts.active_at, draft.programs.zone
     for lot in draft.lots.values():
-        if lot.free and lot.expires_at is not None:
-            dues.append((lot.expires_at, EXPIRY, lot.currency, ""))
-        if lot.free and lot.pending_until is not None:
+        if not lot.free:
+            continue
+        if (lapses_at := lot.lapses_at(active_at, zone)) is not None:
+            dues.append((lapses_at, EXPIRY, lot.currency, ""))
+            if (reminded_at := remind_at(lot, lapses_at, draft.account, draft.programs)) is not None:
+                dues.append((reminded_at, REMINDER, lot.currency, ""))
+        if lot.pending_until is not None:
             dues.append((lot.pending_until, RELEASE, lot.currency, ""))
     dues += [(hold.due_at, HOLD_END, hold.currency, hold.id) for hold in draft.holds.values() if hold.due_at]
+    if (level_at := level_due_at(draft.account, draft.programs)) is not None:
+        dues.append((level_at, LEVEL, "", ""))
     return min((due for due in dues if due[0] <= to), default=None)
+
+
+def _remind(draft: Draft, moment: datetime, currency: str) -> None:
+    """Tell of the lots that lapse together, the next of those that are to be told of at `moment`."""
+    lapsing: dict[datetime, list[Lot]] = {}
+    for lot in _of(draft, currency):
+        lapses_at = lot.lapses_at(draft.account.counts.active_at, draft.programs.zone)
+        if (
+            lot.free
+            and lapses_at is not None
+            and (at := remind_at(lot, lapses_at, draft.account, draft.programs)) is not None
+            and at <= moment
+        ):
+            lapsing.setdefault(lapses_at, []).append(lot)
+    for lapses_at, lots in sorted(lapsing.items()):
+        amount = sum(lot.free for lot in lots)
+        draft.happened.append(PointsExpiring(draft.account.id, currency, amount, lapses_at))
+        for lot in lots:
+            draft.put_lot(replace(lot, reminded_for=lapses_at))
 
 
 def _release(draft: Draft, moment: datetime, currency: str) -> None:
@@ -64,7 +102,9 @@ def _release(draft: Draft, moment: datetime, currency: str) -> None:
 
 
 def _expire(draft: Draft, moment: datetime, currency: str) -> None:
-    _take_away(draft, [lot for lot in _of(draft, currency) if lot.expires_at == moment and lot.free], moment)
+    active_at, zone = draft.account.counts.active_at, draft.programs.zone
+    gone = [lot for lot in _of(draft, currency) if lot.free and lot.lapses_at(active_at, zone) == moment]
+    _take_away(draft, gone, moment)
 
 
 def _take_away(draft: Draft, gone: list[Lot], moment: datetime) -> None:

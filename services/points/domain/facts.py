@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from services.points.domain.journal import Entry
 from services.points.domain.receipts import BookedPurchase
@@ -15,6 +16,17 @@ class PurchaseBooked:
     booked: BookedPurchase
 
 
+class TierReason(StrEnum):
+    """Why a level changed."""
+
+    REACHED = "reached"  # by what was bought or earned
+    CORRECTED = "corrected"  # what it was reached by was refunded, or moved away
+    ENDED = "ended"  # its time was over and it was not met again
+    NOT_MET = "not_met"  # it lasts only while it is met
+    GRANTED = "granted"  # by hand
+    GRANT_ENDED = "grant_ended"
+
+
 @dataclass(frozen=True, slots=True)
 class TierChanged:
     """The member earns by another level from now on."""
@@ -23,7 +35,18 @@ class TierChanged:
     from_level: str
     to_level: str
     since: datetime
-    purchase: str
+    reason: TierReason
+    purchase: str = ""  # that reached it
+
+
+@dataclass(frozen=True, slots=True)
+class PointsExpiring:
+    """The member should hear that points go soon."""
+
+    member: str
+    currency: str
+    amount: int
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +64,4 @@ class AccountPosted:
     entry: Entry
 
 
-LedgerEvent = PurchaseBooked | TierChanged | RefundBooked | AccountPosted
+LedgerEvent = PurchaseBooked | TierChanged | RefundBooked | AccountPosted | PointsExpiring

@@ -8,6 +8,7 @@ from services.points.domain.books import Posted, Work
 from services.points.domain.commands import Authorise, Capture, Extend, HoldCommand, Reverse, Void
 from services.points.domain.drafts import Draft
 from services.points.domain.due import advance, expire_returned, give_back
+from services.points.domain.expiries import Activity
 from services.points.domain.holds import (
     LONGEST_HOLD,
     MAX_OPEN_HOLDS,
@@ -89,6 +90,7 @@ def _capture(draft: Draft, hold: Hold, command: Capture) -> Hold:
     if amount > hold.left:
         raise HoldExceededError(field="amount", hold=hold.id, left=hold.left, wanted=amount)
     taken, rest = split_parts(hold.parts, amount)
+    draft.active(command.at, Activity.REDEMPTION)
     draft.post(
         EntryKind.REDEMPTION,
         currency=hold.currency,

@@ -41,6 +41,9 @@ class EntryKind(StrEnum):
     UNFROZEN = "unfrozen"
     MERGED_INTO = "merged_into"  # closes an account
     MERGED_FROM = "merged_from"
+    LEVEL = "level"  # another level holds from here on: `reference` names it
+    LEVEL_GRANTED = "level_granted"  # by hand
+    LEVEL_WITHDRAWN = "level_withdrawn"
 
 
 BY_ITSELF = "program"
@@ -148,6 +151,7 @@ def _terms(lot: Lot) -> list[Any]:
         lot.pending_until and _ms(lot.pending_until),
         lot.policy_version,
         lot.source,
+        [lot.idle.days, lot.idle.months],
     ]
 
 

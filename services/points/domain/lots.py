@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from services.points.domain.calendar import NO_SPAN, Span, day_of, ends
+
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -16,25 +18,25 @@ class Lot:
     free: int
     granted_at: datetime
     expires_at: datetime | None = None  # from this moment on it is no longer there
-    pending_until: datetime | None = None  # None: available
+    pending_until: datetime | None = None  # None: available; NEVER: until an action is told
     policy_version: int = 0  # of the program that granted it
     source: str = ""  # what granted it: a purchase, an adjustment …
     held: int = 0
     lapsed: int = 0  # what of it expired unused
+    idle: Span = NO_SPAN  # it lapses as well after so long without activity
+    reminded_for: datetime | None = None  # the member was told that it lapses then
 
     @property
     def is_open(self) -> bool:
         """Tell whether anything is left of it."""
         return bool(self.free or self.held)
 
-    @property
-    def due_at(self) -> datetime | None:
-        """When something happens to it by itself."""
-        if not self.free:
-            return None
-        if self.pending_until is None:
+    def lapses_at(self, active_at: datetime | None, zone: str) -> datetime | None:
+        """Return when what is free of it goes, if the member's last activity was at `active_at`; None: never."""
+        if not self.idle or active_at is None:
             return self.expires_at
-        return self.pending_until if self.expires_at is None else min(self.pending_until, self.expires_at)
+        idle_until = ends(self.idle.after(day_of(active_at, zone)), zone)
+        return idle_until if self.expires_at is None else min(idle_until, self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from services.kit.errors import Kind, Problem
 from services.points.domain.accounts import PAYER_PREFIX
-from services.points.domain.booking import count_spend
 from services.points.domain.books import Posted, Work
 from services.points.domain.commands import TakeOver
 from services.points.domain.drafts import Draft
@@ -12,7 +11,9 @@ from services.points.domain.due import advance, settle
 from services.points.domain.facts import PurchaseBooked
 from services.points.domain.journal import DEBT, EntryKind, Leg
 from services.points.domain.lots import LotChange
-from services.points.domain.programs import POINTS, Program
+from services.points.domain.rules import POINTS
+from services.points.domain.standings import NO_COUNTS, merged
+from services.points.domain.tiering import review
 
 
 class MovedOnError(Problem):
@@ -29,7 +30,7 @@ class NotAPayerError(Problem):
     code = "NOT_A_PAYER"
 
 
-def take_over(work: Work, command: TakeOver, program: Program) -> Posted:
+def take_over(work: Work, command: TakeOver) -> Posted:
     """Close the payer's account and open its content in the member's, currency by currency, as linked entries."""
     payer = work.draft(command.account, follow=False)
     if payer.account.merged_into == command.into:
@@ -44,9 +45,11 @@ def take_over(work: Work, command: TakeOver, program: Program) -> Posted:
     since = len(member.entries)
     for moved in payer.account.balances or (POINTS,):
         _move(payer, member, command, moved)
-    spent, currency = payer.account.spend_minor, payer.account.currency
-    member.set_account(count_spend(member.account, spent, currency, program))
-    payer.set_account(replace(payer.account, merged_into=member.account.id, spend_minor=0, due_at=None))
+    counts = merged(member.account.counts, payer.account.counts, work.programs.at(command.at).tiers)
+    member.set_account(member.account.at(member.account.as_of, counts=counts, currency=payer.account.currency))
+    payer.set_account(replace(payer.account, merged_into=member.account.id, counts=NO_COUNTS, due_at=None))
+    assert member.account.as_of is not None  # noqa: S101 - narrows the type: `advance` set it
+    review(member, work.programs.at(member.account.as_of), member.account.as_of)
     settle(member, command.at)
     _tell_purchases(work, member, command)
     work.tell_postings(member, since)

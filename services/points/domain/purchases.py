@@ -82,6 +82,7 @@ class Purchase:
     staff: str = ""
     channel: Channel = Channel.UNKNOWN
     payment_kind: str = ""  # "wechat", "alipay", "card", "cash" …
+    partner: str = ""  # that sold it, when that was not the chain itself
     payer: str = ""  # keyed hash of the payment account, empty when not known
     party_size: int = 0  # 0: not known
     tax_minor: int = 0  # within what was paid
@@ -108,6 +109,7 @@ class Purchase:
             *(self.store, self.receipt_number, self.occurred_at.timestamp(), self.currency, self.till, self.staff),
             *(self.channel.value, self.payment_kind, self.payer, self.party_size, self.tax_minor, self.tip_minor),
             *(self.coupons, self.holds),
+            *((self.partner,) if self.partner else ()),
         )
         lines = [
             (line.item_code, line.quantity, line.gross_minor, line.discount_minor, line.category, line.cost_minor)
@@ -149,7 +151,12 @@ def _check_circumstances(purchase: Purchase) -> None:
     for field, named in (("couponIds", purchase.coupons), ("holdIds", purchase.holds)):
         if len(named) > MAX_NAMED or len(set(named)) != len(named):
             raise InvalidPurchaseError(field=field, why=f"name at most {MAX_NAMED}, each once")
-    for field, code in (("tillId", purchase.till), ("staffId", purchase.staff), ("paymentKind", purchase.payment_kind)):
+    for field, code in (
+        ("tillId", purchase.till),
+        ("staffId", purchase.staff),
+        ("paymentKind", purchase.payment_kind),
+        ("partnerId", purchase.partner),
+    ):
         if len(code) > MAX_CODE_LENGTH:
             raise InvalidPurchaseError(field=field, why=f"at most {MAX_CODE_LENGTH} characters")
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.points.domain.earning import CapUse, EarnedPart, sums
 from services.points.domain.holds import Parts
-from services.points.domain.programs import EarnedPart, sums
+from services.points.domain.items import Item
 from services.points.domain.purchases import Line, Purchase
 from services.points.domain.refunds import BookedRefund, left_of
+from services.points.domain.sale_facts import NO_FACTS, MemberFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,16 @@ class Redeemed:
     def amount(self) -> int:
         """All of it."""
         return sum(part for _, part in self.parts) + self.debt
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """What the rating looked at besides the receipt, as it was then: kept where a rule may ask for it again."""
+
+    region: str = ""
+    items: tuple[Item, ...] = ()
+    member: MemberFacts = NO_FACTS
+    room: tuple[CapUse, ...] = ()  # what was left of caps
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class BookedPurchase:
     level_after: str
     redeemed: tuple[Redeemed, ...] = ()
     unknown_holds: tuple[str, ...] = ()  # the receipt names them and they do not exist
+    visit: int = 0  # which purchase of the account's it is, in the order of booking: 1 is the first
+    rated: Rated | None = None  # None: nothing besides the receipt mattered
 
     @property
     def points(self) -> int:

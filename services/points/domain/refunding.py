@@ -5,13 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.points.domain.books import Work
+from services.points.domain.calendar import day_of
 from services.points.domain.commands import BookRefund
 from services.points.domain.drafts import Draft
 from services.points.domain.due import advance, expire_returned, settle
+from services.points.domain.earning import sums
 from services.points.domain.facts import RefundBooked
 from services.points.domain.journal import DEBT, ISSUED, REDEEMED, EntryKind, Leg
 from services.points.domain.lots import Lot, lot_id, pending, spendable, take
-from services.points.domain.programs import Programs, TakeBack, earn, sums
+from services.points.domain.programs import Program, RefundBasis, TakeBack
+from services.points.domain.purchases import Line
+from services.points.domain.rating import rate_again, uses
 from services.points.domain.receipts import BookedPurchase, Receipt, Redeemed
 from services.points.domain.refunds import (
     MAX_REFUNDS,
@@ -19,14 +23,18 @@ from services.points.domain.refunds import (
     GivenBack,
     RefundExceedsError,
     RefundState,
+    Returned,
     TakenBack,
     TooManyRefundsError,
     left_of,
     returned_by,
 )
+from services.points.domain.rules import POINTS
+from services.points.domain.standings import tallied, used
+from services.points.domain.tiering import review
 
 
-def refund(work: Work, command: BookRefund, programs: Programs) -> BookedRefund:
+def refund(work: Work, command: BookRefund) -> BookedRefund:
     """Book the refund, or keep it until its purchase comes. Only one that is known not to fit is refused."""
     wanted = command.refund
     receipt = work.receipt(wanted.purchase_key)
@@ -43,17 +51,17 @@ def refund(work: Work, command: BookRefund, programs: Programs) -> BookedRefund:
     if receipt.booked is None:
         _put(work, replace(receipt, waiting=(*receipt.waiting, arrived)), arrived)
         return arrived
-    return _apply(work, arrived, receipt, programs)
+    return _apply(work, arrived, receipt)
 
 
-def apply_waiting(work: Work, booked: BookedPurchase, programs: Programs) -> None:
+def apply_waiting(work: Work, booked: BookedPurchase) -> None:
     """Book the refunds that came before their purchase, in the order in which they were made."""
     waiting = work.receipt(booked.purchase.key).waiting
     for arrived in sorted(waiting, key=lambda one: (one.refund.occurred_at, one.refund.key)):
         receipt = work.receipt(booked.purchase.key)
         receipt = replace(receipt, waiting=tuple(one for one in receipt.waiting if one.id != arrived.id))
         try:
-            _apply(work, arrived, receipt, programs)
+            _apply(work, arrived, receipt)
         except RefundExceedsError as error:
             # The guest has the money already: it is recorded, and somebody is told.
             refused = replace(
@@ -67,7 +75,7 @@ def apply_waiting(work: Work, booked: BookedPurchase, programs: Programs) -> Non
             work.tell(work.draft(booked.purchase.member), RefundBooked(refused, booked.purchase.currency))
 
 
-def _apply(work: Work, arrived: BookedRefund, receipt: Receipt, programs: Programs) -> BookedRefund:
+def _apply(work: Work, arrived: BookedRefund, receipt: Receipt) -> BookedRefund:
     booked = receipt.booked
     assert booked is not None  # noqa: S101 - narrows the type: both callers looked
     left = receipt.left
@@ -76,27 +84,19 @@ def _apply(work: Work, arrived: BookedRefund, receipt: Receipt, programs: Progra
     whole = not any(line.quantity or line.paid_minor for line in kept)
     draft = work.draft(booked.purchase.member)
     advance(draft, arrived.refund.occurred_at)
+    work.tell_happened(draft)
     since = len(draft.entries)
     given = _give_back_redeemed(draft, booked, arrived) if whole and not receipt.gave_back else ()
-    program = programs.version(booked.program_version)
-    stands = sums(earn(program, program.level(booked.level), kept))
+    program, zone = work.programs.version(booked.program_version), work.programs.zone
+    stands = rate_again(booked, kept, program, zone)
+    goes = sums(rate_again(booked, _part(left, returned), program, zone).parts)
     taken = [
-        _take_back(
-            draft,
-            booked,
-            arrived,
-            program.take_back,
-            currency=currency,
-            due=_due(work, draft, receipt, currency=currency, keeps=stands.get(currency, 0)),
-        )
+        _take_back(draft, booked, arrived, program.take_back, currency=currency, due=due)
         for currency in sums(booked.breakdown)
+        for due in [_due(work, draft, receipt, program, currency, keeps=sums(stands.parts), goes=goes)]
     ]
     if len(draft.entries) == since:
         _post_nothing(draft, arrived)
-    refunded = sum(one.amount_minor for one in returned)
-    draft.set_account(replace(draft.account, spend_minor=draft.account.spend_minor - refunded))
-    assert draft.account.as_of is not None  # noqa: S101 - narrows the type: `advance` set it
-    settle(draft, draft.account.as_of)
     done = replace(
         arrived,
         state=RefundState.BOOKED,
@@ -108,9 +108,45 @@ def _apply(work: Work, arrived: BookedRefund, receipt: Receipt, programs: Progra
         given=given,
         coupons=booked.purchase.coupons if whole and not receipt.gave_back else (),
     )
+    before = rate_again(booked, left, program, zone)
+    _uncount(draft, booked, done, program, more=_difference(uses(stands), uses(before)))
+    assert draft.account.as_of is not None  # noqa: S101 - narrows the type: `advance` set it
+    review(draft, work.programs.at(draft.account.as_of), draft.account.as_of, repairs=True)
+    settle(draft, draft.account.as_of)
     _put(work, replace(receipt, refunds=(*receipt.refunds, done)), done)
-    work.tell(draft, RefundBooked(done, booked.purchase.currency))
+    work.tell_first(draft, RefundBooked(done, booked.purchase.currency))
     return done
+
+
+def _part(left: Sequence[Line], returned: Sequence[Returned]) -> list[Line]:
+    """Return the part of the lines that went back, as lines."""
+    return [
+        replace(left[one.line - 1], quantity=one.quantity, gross_minor=one.amount_minor, discount_minor=0)
+        for one in returned
+    ]
+
+
+def _difference(one: dict[tuple[str, str], int], other: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    return {name: one.get(name, 0) - other.get(name, 0) for name in one.keys() | other.keys()}
+
+
+def _uncount(
+    draft: Draft, booked: BookedPurchase, done: BookedRefund, program: Program, *, more: dict[tuple[str, str], int]
+) -> None:
+    """Count the purchase as less, in the day or month in which it was made."""
+    account, zone = draft.account, draft.programs.zone
+    day, since = day_of(booked.purchase.occurred_at, zone), account.standing.counted_from
+    counts = tallied(
+        account.counts,
+        program.tiers,
+        day,
+        counted_from=day_of(since, zone) if since else None,
+        spend_minor=-done.refunded_minor,
+        points=-sum(one.taken + one.debt for one in done.taken if one.currency == POINTS),
+        visits=-1 if done.whole else 0,
+    )
+    newest = max(day, day_of(account.as_of, zone)) if account.as_of else day
+    draft.set_account(replace(account, counts=used(counts, more, newest)))
 
 
 def _put(work: Work, receipt: Receipt, arrived: BookedRefund) -> None:
@@ -124,16 +160,27 @@ def _post_nothing(draft: Draft, arrived: BookedRefund) -> None:
     draft.post(EntryKind.REFUND, currency="points", occurred_at=arrived.refund.occurred_at, reference=arrived.id)
 
 
-def _due(work: Work, draft: Draft, receipt: Receipt, *, currency: str, keeps: int) -> int:
-    """Return what was granted beyond what the kept lines earn, never more than was given and is not back yet.
+def _due(
+    work: Work,
+    draft: Draft,
+    receipt: Receipt,
+    program: Program,
+    currency: str,
+    *,
+    keeps: dict[str, int],
+    goes: dict[str, int],
+) -> int:
+    """Return what is to be taken back: never more than was given and is not back yet.
 
     What has lapsed unused was of no use to the member, and is gone already.
     """
     booked = receipt.booked
     assert booked is not None  # noqa: S101 - narrows the type: both callers looked
     own = work.lot(draft, lot_id(booked.id, currency))
-    granted = sums(booked.breakdown)[currency] - (own.lapsed if own else 0)
-    return max(0, granted - receipt.taken_back(currency) - keeps)
+    left = sums(booked.breakdown)[currency] - (own.lapsed if own else 0) - receipt.taken_back(currency)
+    if program.refund_basis is RefundBasis.RETURNED:
+        return max(0, min(left, goes.get(currency, 0)))
+    return max(0, left - keeps.get(currency, 0))
 
 
 def _take_back(
@@ -163,6 +210,8 @@ def _in_order(draft: Draft, booked: BookedPurchase, currency: str, policy: TakeB
     """Return the lots to take from: the purchase's own first, then what is pending, then what can be spent."""
     lots = draft.lots
     own = [lot for lot in (lots.get(lot_id(booked.id, currency)),) if lot is not None and lot.free]
+    if policy is TakeBack.KEEP_AVAILABLE:
+        return [lot for lot in own if lot.pending_until is not None]
     others = [lot for lot in lots.values() if lot not in own]
     rest = pending(others, currency)
     if policy is not TakeBack.PENDING_ONLY:

@@ -9,7 +9,7 @@ from services.points.domain.accounts import EMPTY, GENESIS, Balances
 from services.points.domain.findings import Findings, Invariant
 from services.points.domain.journal import ADJUSTED, DEBT, ISSUED, Entry, EntryKind, Posting, link
 from services.points.domain.lots import Lot
-from services.points.domain.programs import Programs, TakeBack
+from services.points.domain.programs import Programs
 
 Delta = tuple[int, int, int]
 """What a posting does to available, pending and held."""
@@ -58,11 +58,13 @@ class Replay:
         self.moved: list[tuple[int, EntryKind, Moved]] = []  # with the version; taken out by whoever looks at them
         self.booked_at: datetime | None = None
         self.frozen = False
+        self.level = ""  # the last that the journal names; empty: the first
         self.merged_into = ""
         self.is_blind = False
         self.findings = Findings(account)
+        self.programs = programs
         self._chain = chain
-        self._owing = any(program.take_back is TakeBack.DEBT for program in programs.versions)
+        self._owing = programs.may_owe
         # What the last posting should have had where it had something else: what follows may build on that.
         self._other_head: bytes | None = None
         self._others: dict[str, Balances] = {}
@@ -229,6 +231,8 @@ class Replay:
             hold.pinned = True
         elif kind is EntryKind.FROZEN or kind is EntryKind.UNFROZEN:
             self.frozen = kind is EntryKind.FROZEN
+        elif kind is EntryKind.LEVEL:
+            self.level = entry.reference
         elif kind is EntryKind.MERGED_INTO or kind is EntryKind.MERGED_FROM:
             if kind is EntryKind.MERGED_INTO:
                 self.merged_into = entry.reference
@@ -268,6 +272,7 @@ def _changed(lot: Lot, free: int, held: int, pending_until: datetime | None, lap
         source=lot.source,
         held=held,
         lapsed=lapsed,
+        idle=lot.idle,
     )
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from services.points.domain.accounts import EMPTY, GENESIS, Account
+from services.points.domain.dues import level_due_at, lot_due_at
 from services.points.domain.findings import Findings, Invariant
 from services.points.domain.holds import Hold
 from services.points.domain.journal import Entry
 from services.points.domain.lots import Lot
+from services.points.domain.programs import Programs
 from services.points.domain.replaying import Replay, held_parts, open_lots
 
 LOT_FIELDS = tuple(one.name for one in fields(Lot) if one.name != "id")
@@ -53,7 +55,7 @@ def compare(replay: Replay, stored: Stored) -> None:
         return
     _compare_lots(replay, stored.lots)
     _compare_holds(replay, stored.holds)
-    _compare_due(findings, stored)
+    _compare_due(findings, stored, replay.programs)
 
 
 def _compare_account(replay: Replay, account: Account) -> None:
@@ -68,6 +70,11 @@ def _compare_account(replay: Replay, account: Account) -> None:
         if has != (follows or EMPTY):
             findings.add(Invariant.ACCOUNT, 0, f"it has {has} {currency}; {follows or EMPTY} after its last posting")
     said = (account.frozen, account.merged_into, account.booked_at)
+    level = account.standing.reached[-1].level if account.standing.reached else ""
+    if not replay.is_blind and level != replay.level:
+        findings.add(
+            Invariant.ACCOUNT, 0, f"its level is {level or 'the first'}; {replay.level or 'the first'} by its journal"
+        )
     if not replay.is_blind and said != (replay.frozen, replay.merged_into, replay.booked_at):
         findings.add(
             Invariant.ACCOUNT,
@@ -121,8 +128,10 @@ def _compare_holds(replay: Replay, stored: Sequence[Hold]) -> None:
         findings.add(Invariant.HOLDS, 0, "what is held of its lots is not the sum of its open holds")
 
 
-def _compare_due(findings: Findings, stored: Stored) -> None:
-    moments = [lot.due_at for lot in stored.lots] + [hold.due_at for hold in stored.holds]
+def _compare_due(findings: Findings, stored: Stored, programs: Programs) -> None:
+    moments = [lot_due_at(lot, stored.account, programs) for lot in stored.lots]
+    moments += [hold.due_at for hold in stored.holds]
+    moments.append(level_due_at(stored.account, programs))
     first = min((moment for moment in moments if moment is not None), default=None)
     due_at = stored.account.due_at
     if first is not None and (due_at is None or due_at > first):

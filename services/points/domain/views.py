@@ -11,6 +11,7 @@ from services.points.domain.due import advance
 from services.points.domain.holds import Hold
 from services.points.domain.journal import BY_ITSELF
 from services.points.domain.lots import Lot
+from services.points.domain.programs import Programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,28 @@ class Shown:
 
 
 def shown_at(
-    account: Account, moment: datetime, *, lots: Mapping[str, Lot] | None, holds: Mapping[str, Hold] | None
+    account: Account,
+    moment: datetime,
+    programs: Programs,
+    *,
+    lots: Mapping[str, Lot] | None,
+    holds: Mapping[str, Hold] | None,
 ) -> Shown:
     """Return the account as it is at `moment`; without lots and holds nothing must be due by then."""
-    draft = Draft(Author("", "", moment, BY_ITSELF), account, lots=lots, holds=holds, numbers=count())
+    draft = Draft(
+        Author("", "", moment, BY_ITSELF), account, lots=lots, holds=holds, numbers=count(), programs=programs
+    )
     advance(draft, moment)
-    return Shown(draft.account, _next_expiries(draft.lots) if lots is not None else ())
+    return Shown(draft.account, _next_expiries(draft) if lots is not None else ())
 
 
-def _next_expiries(lots: Mapping[str, Lot]) -> tuple[NextExpiry, ...]:
+def _next_expiries(draft: Draft) -> tuple[NextExpiry, ...]:
     sums: dict[tuple[str, datetime], int] = {}
-    for lot in lots.values():
-        if lot.free and lot.expires_at is not None and lot.pending_until is None:
-            name = lot.currency, lot.expires_at
+    active_at, zone = draft.account.counts.active_at, draft.programs.zone
+    for lot in draft.lots.values():
+        lapses_at = lot.lapses_at(active_at, zone)
+        if lot.free and lapses_at is not None and lot.pending_until is None:
+            name = lot.currency, lapses_at
             sums[name] = sums.get(name, 0) + lot.free
     first: dict[str, NextExpiry] = {}
     for (currency, moment), amount in sorted(sums.items()):

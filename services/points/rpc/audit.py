@@ -12,10 +12,10 @@ from services.kit.principal import Caller
 from services.kit.rpc.server import caller, time_left_s
 from services.kit.timestamps import to_timestamp
 from services.points.domain.findings import Finding
-from services.points.domain.programs import Programs
 from services.points.domain.seal_checks import SealKeys
 from services.points.domain.seals import Seal
 from services.points.rpc.words import CursorError
+from services.points.usecases.programs import ProgramSource
 from services.points.usecases.seal_ledger import Seals, list_seals
 from services.points.usecases.verify_ledger import LedgerReader, Progress, verify_ledger
 
@@ -39,7 +39,7 @@ class AuditReports:
 
     reader: LedgerReader
     seals: Seals
-    programs: Programs
+    programs: ProgramSource
     keys: SealKeys
 
     async def VerifyLedger(self, request: pb.VerifyLedgerRequest) -> AsyncGenerator[pb.VerifyLedgerProgress, None]:  # noqa: N802 - gRPC's name

@@ -14,10 +14,10 @@ from services.kit.rpc.problems import to_proto
 from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
 from services.points.domain.batches import Recorded
-from services.points.domain.programs import Program
 from services.points.rpc import words
 from services.points.rpc.reports import ReceiptReports
 from services.points.usecases.ledger import Call
+from services.points.usecases.programs import ProgramSource
 from services.points.usecases.read_accounts import Accounts, JournalPage, get_accounts, list_entries
 from services.points.usecases.record_purchases import AT_ONCE, Recorder, record_purchases
 from services.points.usecases.record_refunds import record_refunds
@@ -33,7 +33,7 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
     recorder: Recorder
     accounts: Accounts
     receipts: ReceiptReports
-    program: Program
+    programs: ProgramSource
     clock: Clock
     make_id: MakeId
 
@@ -107,7 +107,7 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
     async def GetAccounts(self, request: pb.GetAccountsRequest, _context: Any) -> pb.GetAccountsResponse:  # noqa: N802 - gRPC's name
         """Read accounts."""
         views = await get_accounts(
-            request.member_ids, caller=caller(), now=self.clock(), accounts=self.accounts, program=self.program
+            request.member_ids, caller=caller(), now=self.clock(), accounts=self.accounts, programs=self.programs
         )
         return pb.GetAccountsResponse(accounts=[words.account(view) for view in views])
 

@@ -10,11 +10,11 @@ from protos.points.v1 import points_pb2
 from services.kit.clock import Clock
 from services.kit.rpc.server import caller
 from services.kit.timestamps import EPOCH, from_timestamp
-from services.points.domain.programs import Programs
 from services.points.domain.receipts import Receipt
 from services.points.domain.reconciling import DayTotals, ItemName
 from services.points.rpc import words
 from services.points.usecases import receipt_reports, reports
+from services.points.usecases.programs import ProgramSource
 from services.points.usecases.receipt_reports import Receipts, RefundMark
 from services.points.usecases.record_purchases import Stores
 from services.points.usecases.reports import History, JournalSums
@@ -26,7 +26,7 @@ class LedgerReports:
 
     history: History
     sums: JournalSums
-    programs: Programs
+    programs: ProgramSource
     clock: Clock
 
     async def GetBalancesAt(self, request: pb.GetBalancesAtRequest) -> pb.GetBalancesAtResponse:  # noqa: N802 - gRPC's name
@@ -37,7 +37,9 @@ class LedgerReports:
                 member, at=at, caller=caller(), now=now, history=self.history, programs=self.programs
             )
         else:
-            account = await reports.balances_occurred_by(member, at=at, caller=caller(), now=now, history=self.history)
+            account = await reports.balances_occurred_by(
+                member, at=at, caller=caller(), now=now, history=self.history, programs=self.programs
+            )
         return pb.GetBalancesAtResponse(balances=words.balances(account))
 
     async def GetStatement(self, request: pb.GetStatementRequest) -> AsyncGenerator[pb.StatementPart, None]:  # noqa: N802 - gRPC's name

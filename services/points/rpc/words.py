@@ -7,11 +7,13 @@ from services.kit.timestamps import from_timestamp, to_timestamp
 from services.points.domain.accounts import Account, Balances
 from services.points.domain.batches import Recorded, Refunded
 from services.points.domain.journal import Entry
-from services.points.domain.programs import POINTS
 from services.points.domain.purchases import Channel, Line, Purchase
 from services.points.domain.receipts import BookedPurchase
 from services.points.domain.refunds import BookedRefund, Refund, RefundLine, RefundState
-from services.points.usecases.read_accounts import AccountView, TierView
+from services.points.domain.rules import POINTS
+from services.points.domain.tier_views import Progress, TierView
+from services.points.domain.tiers import BenefitKind, Metric
+from services.points.usecases.read_accounts import AccountView
 from services.points.usecases.record_purchases import Identity, Receipt
 
 
@@ -31,6 +33,20 @@ CHANNELS = {
     pb.SALE_CHANNEL_PARTNER: Channel.PARTNER,
 }
 CHANNEL_PROTOS = {channel: proto for proto, channel in CHANNELS.items()}
+METRICS = {
+    Metric.SPEND: pb.METRIC_SPEND,
+    Metric.POINTS: pb.METRIC_POINTS,
+    Metric.VISITS: pb.METRIC_VISITS,
+    Metric.BALANCE: pb.METRIC_BALANCE,
+}
+BENEFITS = {
+    BenefitKind.COUPON_PACK: pb.BENEFIT_KIND_COUPON_PACK,
+    BenefitKind.BIRTHDAY_PACK: pb.BENEFIT_KIND_BIRTHDAY_PACK,
+    BenefitKind.EARLY_TASTING: pb.BENEFIT_KIND_EARLY_TASTING,
+    BenefitKind.ACCOUNT_MANAGER: pb.BENEFIT_KIND_ACCOUNT_MANAGER,
+    BenefitKind.FREE_DELIVERY: pb.BENEFIT_KIND_FREE_DELIVERY,
+    BenefitKind.PRIORITY_BOOKING: pb.BENEFIT_KIND_PRIORITY_BOOKING,
+}
 REFUND_STATES = {
     RefundState.BOOKED: pb.REFUND_STATE_BOOKED,
     RefundState.WAITING: pb.REFUND_STATE_WAITING,
@@ -70,6 +86,7 @@ def receipt_of(purchase: pb.Purchase) -> Receipt:
         party_size=purchase.party_size,
         tax_minor=purchase.tax_minor,
         tip_minor=purchase.tip_minor,
+        partner=purchase.partner_id,
         coupons=tuple(purchase.coupon_ids),
         holds=tuple(purchase.hold_ids),
     )
@@ -102,7 +119,14 @@ def booked_purchase(booked: BookedPurchase, shown: pb.Purchase | None = None) ->
         points=booked.points,
         breakdown=[
             pb.EarnedPart(
-                rule=part.rule, program_version=part.program_version, points=part.points, currency=part.currency
+                rule=part.rule,
+                program_version=part.program_version,
+                points=part.points,
+                currency=part.currency,
+                base=part.base,
+                factor_permille=part.factor_permille,
+                cap=part.cap,
+                uncapped_points=part.uncapped,
             )
             for part in booked.breakdown
         ],
@@ -142,6 +166,7 @@ def _purchase(purchase: Purchase) -> pb.Purchase:
         party_size=purchase.party_size,
         tax_minor=purchase.tax_minor,
         tip_minor=purchase.tip_minor,
+        partner_id=purchase.partner,
         coupon_ids=purchase.coupons,
         hold_ids=purchase.holds,
     )
@@ -254,7 +279,20 @@ def _tier(tier: TierView) -> pb.Tier:
         qualifying_spend=Money(amount_minor=tier.spend_minor, currency=tier.currency) if tier.currency else None,
         next_level=tier.next_level,
         missing_minor=tier.missing_minor,
+        until=to_timestamp(tier.until) if tier.until else None,
+        given=tier.given,
+        reaches=[_progress(one) for one in tier.reaches],
+        reaches_any_of=tier.any_of,
+        next_begins_at=to_timestamp(tier.begins_at) if tier.begins_at else None,
+        keeps=[_progress(one) for one in tier.keeps],
+        falls_to=tier.falls_to,
+        earn_permille=tier.earn_permille,
+        benefits=[pb.Benefit(kind=BENEFITS[one.kind], code=one.code) for one in tier.benefits],
     )
+
+
+def _progress(one: Progress) -> pb.Progress:
+    return pb.Progress(metric=METRICS[one.metric], has=one.has, at_least=one.at_least)
 
 
 def entry(found: Entry) -> pb.Entry:

@@ -11,6 +11,7 @@ from services.points.domain.commands import AnyCommand
 from services.points.store.loading import Loaded
 from services.points.store.writing import write
 from services.points.usecases.ledger import Fold
+from services.points.usecases.programs import ProgramSource
 
 MOST_LINKS = 100
 """Of a batch's traces; OpenTelemetry keeps 128 on a span."""
@@ -22,8 +23,8 @@ MOST_ROUNDS = 12
 class MongoJournal:
     """Accounts, lots, holds, receipts, entries and the outbox of one service's database."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
-        self._database, self._outbox = database, outbox
+    def __init__(self, database: Database, outbox: Outbox, programs: ProgramSource) -> None:
+        self._database, self._outbox, self._programs = database, outbox, programs
 
     async def commit(self, commands: Sequence[AnyCommand], fold: Fold) -> Sequence[Answer | Problem]:
         """Load, fold and write `commands` in one transaction; again from the load when somebody else was first.
@@ -33,7 +34,7 @@ class MongoJournal:
         """
 
         async def once(session: Session) -> Sequence[Answer | Problem]:
-            loaded = Loaded(self._database)
+            loaded = Loaded(self._database, self._programs)
             await loaded.load_for(commands)
             folded = await self._fold(commands, fold, loaded)
             await write(self._database, self._outbox, folded.changes, loaded, session)

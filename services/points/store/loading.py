@@ -17,18 +17,20 @@ from services.points.store.collections import ACCOUNTS, ADJUSTMENTS, HOLDS, LOTS
 from services.points.store.documents.accounts import account_of, hold_of, lot_of
 from services.points.store.documents.answers import adjustment_of, kept_of
 from services.points.store.documents.receipts import receipt_of, refund_of
+from services.points.usecases.programs import ProgramSource
 
 
 class Loaded:
     """Books as the database has them, and how far each account has told its events."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, programs: ProgramSource) -> None:
         self.books = Books()
         self.cursors: dict[Key, EventCursor] = {}
-        self._database = database
+        self._database, self._programs = database, programs
 
     async def load_for(self, commands: Sequence[AnyCommand]) -> None:
         """Load what the commands name, and what that shows to be needed besides."""
+        self.books.programs.update(await self._programs.of({command.chain for command in commands}))
         await self.load(needs(commands))
         if further := further_needs(commands, self.books):
             await self.load(further)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
 from typing import Protocol
 
@@ -12,9 +11,9 @@ from services.kit.ids import MakeId
 from services.kit.principal import Principal
 from services.points.domain.batches import Answer, Folded, fold
 from services.points.domain.books import Books, Needs, Posted
-from services.points.domain.commands import AnyCommand, BookRefund, KeyedCommand
+from services.points.domain.commands import AnyCommand, BookRefund, KeyedCommand, Release
 from services.points.domain.drafts import Author
-from services.points.domain.programs import CURRENCIES, Programs
+from services.points.domain.rules import CURRENCIES
 
 MAX_KEY_LENGTH = 128
 
@@ -47,14 +46,16 @@ class Journal(Protocol):
         """Load, fold and write `commands` in one transaction; again from the load when somebody else was first."""
 
 
-async def commit(commands: Sequence[AnyCommand], *, journal: Journal, programs: Programs) -> Sequence[Answer | Problem]:
+async def commit(commands: Sequence[AnyCommand], *, journal: Journal) -> Sequence[Answer | Problem]:
     """Book a batch in one commit; each command gets its own answer."""
-    return await journal.commit(commands, partial(fold, programs=programs))
+    return await journal.commit(commands, fold)
 
 
 def aggregate_of(command: AnyCommand) -> tuple[str, str]:
     """Return what a command changes first of all: an account, or, where that is not known yet, a receipt."""
-    return command.chain, command.refund.purchase_key if isinstance(command, BookRefund) else command.account
+    if isinstance(command, BookRefund):
+        return command.chain, command.refund.purchase_key
+    return command.chain, command.purchase if isinstance(command, Release) else command.account
 
 
 class Ledger(Protocol):

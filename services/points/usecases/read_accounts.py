@@ -11,8 +11,10 @@ from services.points.domain.accounts import Account
 from services.points.domain.holds import Hold
 from services.points.domain.journal import Entry
 from services.points.domain.lots import Lot
-from services.points.domain.programs import Program
+from services.points.domain.programs import Programs
+from services.points.domain.tier_views import TierView, tier_of
 from services.points.domain.views import NextExpiry, shown_at
+from services.points.usecases.programs import ProgramSource
 
 MAX_ACCOUNTS = 1_000
 MAX_JOURNALS = 100
@@ -26,18 +28,6 @@ class PageTooLargeError(Problem):
 
     kind = Kind.INVALID
     code = "TOO_MANY"
-
-
-@dataclass(frozen=True, slots=True)
-class TierView:
-    """Where a member stands; amounts in minor units of `currency`, which is empty before the first purchase."""
-
-    level: str
-    since: datetime | None
-    spend_minor: int
-    currency: str
-    next_level: str
-    missing_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +69,20 @@ class Accounts(Protocol):
 
 
 async def get_accounts(
-    members: Sequence[str], *, caller: Principal, now: datetime, accounts: Accounts, program: Program
+    members: Sequence[str], *, caller: Principal, now: datetime, accounts: Accounts, programs: ProgramSource
 ) -> list[AccountView]:
     """Return the accounts of those of `members` that the caller may see, in order, as they are at `now`."""
     if len(members) > MAX_ACCOUNTS:
         raise PageTooLargeError(field="ids", why=f"ask for at most {MAX_ACCOUNTS} accounts")
     visible = [member for member in members if caller.may_see_member(member)]
     found = await accounts.accounts(caller.chain, visible)
-    return [_view(found.get(member) or Whole(Account(member), {}, {}), now, program) for member in visible]
+    of_chain = (await programs.of([caller.chain]))[caller.chain]
+    return [_view(found.get(member) or Whole(Account(member), {}, {}), now, of_chain) for member in visible]
 
 
-def _view(whole: Whole, now: datetime, program: Program) -> AccountView:
-    shown = shown_at(whole.account, now, lots=whole.lots, holds=whole.holds)
-    account = shown.account
-    level = account.level(program)
-    above = program.above(level)
-    tier = TierView(
-        level=level,
-        since=account.reached[-1].since if account.reached else None,
-        spend_minor=account.spend_minor,
-        currency=account.currency,
-        next_level=above.code if above else "",
-        missing_minor=max(0, above.threshold_minor - account.spend_minor) if above else 0,
-    )
-    return AccountView(account, tier, shown.next_expiries)
+def _view(whole: Whole, now: datetime, programs: Programs) -> AccountView:
+    shown = shown_at(whole.account, now, programs, lots=whole.lots, holds=whole.holds)
+    return AccountView(shown.account, tier_of(shown.account, now, programs), shown.next_expiries)
 
 
 def page_size(first: int) -> int:

@@ -16,7 +16,6 @@ from services.points.domain.due import advance
 from services.points.domain.holds import Hold
 from services.points.domain.journal import BY_ITSELF, Entry
 from services.points.domain.lots import NEVER
-from services.points.domain.programs import Programs
 from services.points.domain.replaying import Replay, open_lots
 from services.points.domain.reports import NOTHING, Effects, Month, Sums, month_after, months_between, running
 from services.points.domain.seals import day_end, settled_days
@@ -24,6 +23,7 @@ from services.points.domain.statements import head_line, statement_lines
 from services.points.domain.verification import Stored
 from services.points.domain.views import shown_at
 from services.points.usecases.ledger import check_currency
+from services.points.usecases.programs import ProgramSource
 from services.points.usecases.seal_ledger import Chains
 
 DAYS_AT_ONCE = 31
@@ -83,12 +83,13 @@ def check_visible(member: str, caller: Principal) -> None:
 
 
 async def balances_booked_by(
-    member: str, *, at: datetime, caller: Principal, now: datetime, history: History, programs: Programs
+    member: str, *, at: datetime, caller: Principal, now: datetime, history: History, programs: ProgramSource
 ) -> Account:
     """Return the account as a screen showed it at `at`: after the last posting booked by then, brought to `at`."""
     check_visible(member, caller)
     _check_past(at, now)
-    replay = Replay(caller.chain, member, programs)
+    of_chain = (await programs.of([caller.chain]))[caller.chain]
+    replay = Replay(caller.chain, member, of_chain)
     as_of: datetime | None = None
     until = at + timedelta(milliseconds=1)
     journal = history.journal(caller.chain, member, since=None, until=until, last=None)
@@ -112,20 +113,19 @@ async def balances_booked_by(
         )
         for id_, hold in replay.holds.items()
     }
-    dues = [lot.due_at for lot in lots.values()] + [hold.due_at for hold in holds.values()]
     account = Account(
         member,
         balances=replay.balances,
         version=replay.version,
         booked_at=replay.booked_at,
         as_of=as_of,
-        due_at=min((due for due in dues if due is not None), default=None),
+        due_at=as_of,  # so that whatever was due since then is looked for
     )
-    return shown_at(account, at, lots=lots, holds=holds).account
+    return shown_at(account, at, of_chain, lots=lots, holds=holds).account
 
 
 async def balances_occurred_by(
-    member: str, *, at: datetime, caller: Principal, now: datetime, history: History
+    member: str, *, at: datetime, caller: Principal, now: datetime, history: History, programs: ProgramSource
 ) -> Account:
     """Return what had happened by `at`, also where it was booked later: the sum of those postings' effects, and what
     fell due by then and is not booked yet."""
@@ -147,6 +147,7 @@ async def balances_occurred_by(
             lots={lot.id: lot for lot in stored.lots},
             holds={hold.id: hold for hold in stored.holds},
             numbers=count(),
+            programs=(await programs.of([caller.chain]))[caller.chain],
         )
         advance(draft, at)
         for entry in draft.entries:

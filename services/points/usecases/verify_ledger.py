@@ -13,6 +13,7 @@ from services.points.domain.replaying import Moved, Replay
 from services.points.domain.seal_checks import SealKeys, check_roots, check_signatures, recomputed
 from services.points.domain.seals import Cuts, Seal, Sealed, add_leaves
 from services.points.domain.verification import Keys, NamedReceipt, Stored, compare
+from services.points.usecases.programs import ProgramSource
 from services.points.usecases.verify_cursors import Position
 
 ACCOUNTS_AT_ONCE = 300
@@ -89,9 +90,10 @@ class _Journal:
 
 
 async def verify_ledger(
-    chain: str, *, cursor: str, reader: LedgerReader, programs: Programs, keys: SealKeys
+    chain: str, *, cursor: str, reader: LedgerReader, programs: ProgramSource, keys: SealKeys
 ) -> AsyncGenerator[Progress, None]:
     """Yield the progress after every few hundred accounts, from the beginning or from an earlier run's cursor."""
+    of_chain = (await programs.of([chain]))[chain]
     seals = await reader.seals(chain)
     first_findings: list[Finding] = []
     if cursor:
@@ -105,7 +107,7 @@ async def verify_ledger(
     if position.done:
         yield Progress(position, [], in_all, done=True)
     while not position.done:
-        batch = _Batch(chain, reader, programs, position)
+        batch = _Batch(chain, reader, of_chain, position)
         findings = await batch.verify()
         if batch.is_last:
             findings += check_roots(position.days, {seal.day: seal for seal in seals})

@@ -30,7 +30,7 @@ from services.points.domain.commands import (
 from services.points.domain.drafts import Author
 from services.points.domain.findings import Finding
 from services.points.domain.journal import Note
-from services.points.domain.programs import Level, Program, Programs
+from services.points.domain.programs import Programs
 from services.points.domain.purchases import Line, Purchase
 from services.points.domain.refunds import Refund, RefundLine
 from services.points.store.collections import INDEXES
@@ -38,22 +38,14 @@ from services.points.store.journal import MongoJournal
 from services.points.store.seals import MongoSeals
 from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.ledger import commit
+from services.points.usecases.programs import OneProgram
 from services.points.usecases.seal_ledger import seal_chain
 from services.points.usecases.verify_ledger import Progress, verify_ledger
+from tests.support.programs import program_with, two_levels
 
 CHAIN = "chn_1"
 START = datetime(2026, 3, 1, 4, tzinfo=UTC)
-PROGRAMS = Programs(
-    (
-        Program(
-            version=1,
-            minor_per_point=100,
-            levels=(Level("regular", 0, 100), Level("silver", 50_000, 120)),
-            stamp_categories=frozenset({"coffee"}),
-            expires_after=timedelta(days=365),
-        ),
-    )
-)
+PROGRAMS = OneProgram(Programs((program_with(expires_days=364, stamped=("coffee",), tiers=two_levels(50_000)),)))
 KEY = OwnKey("points/test", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 
 
@@ -67,12 +59,12 @@ class Booker:
 
     def __init__(self, database: Database, *, chain: str = CHAIN) -> None:
         self.database, self.chain = database, chain
-        self._journal = MongoJournal(database, Outbox(database))
+        self._journal = MongoJournal(database, Outbox(database), PROGRAMS)
         self._numbers = count(1)
 
     async def book(self, *commands: AnyCommand) -> list[Answer]:
         """Book `commands` in one commit; a Problem is raised."""
-        answers = await commit(commands, journal=self._journal, programs=PROGRAMS)
+        answers = await commit(commands, journal=self._journal)
         for answer in answers:
             if isinstance(answer, Problem):
                 raise answer

@@ -16,6 +16,7 @@ from services.points.domain.programs import Programs
 from services.points.main import group_commit, servicers
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.stores import StoreCopies
+from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import Recorder
 from tests.contract.points.desk import KnownMembers, Points
 from tests.support.clock import FixedClock
@@ -26,7 +27,7 @@ Ledger = GroupCommit[AnyCommand, Answer]
 
 
 def ledger_on(database: Database, programs: Programs | None = None) -> Ledger:
-    return group_commit(database, Outbox(database), programs or Programs())
+    return group_commit(database, Outbox(database), OneProgram(programs or Programs()))
 
 
 async def set_up(database: Database) -> None:
@@ -47,7 +48,7 @@ async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> Async
     members = KnownMembers()
     stores = StoreCopies(migrated, source=members, clock=clock)
     recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=IdentityHasher(bytes(32)))
-    registrations = servicers(migrated, recorder=recorder, programs=Programs(), signer=SIGNER, clock=clock)
+    registrations = servicers(migrated, recorder=recorder, programs=OneProgram(Programs()), signer=SIGNER, clock=clock)
     async with served(registrations) as channel:
         yield Points(channel, migrated, members, recorder)
 

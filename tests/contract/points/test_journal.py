@@ -34,14 +34,15 @@ def points_of(row: dict[str, Any]) -> int:
 async def test_a_purchase_writes_account_entry_receipt_and_event_together(migrated: Database, ledger: Ledger) -> None:
     answer = recorded(await ledger.submit(command(purchase("R1", paid_minor=50_000))))
     [account] = await rows(migrated, ACCOUNTS)
-    [entry] = await rows(migrated, ENTRIES)
+    entry, level = await rows(migrated, ENTRIES)
     [receipt] = await rows(migrated, RECEIPTS)
     events = sorted(await rows(migrated, OUTBOX), key=lambda row: row["sequence"])
     [lot] = await rows(migrated, LOTS)
-    assert (points_of(account), account["version"], account["events"]["sequence"]) == (500, 1, 2)
+    assert (points_of(account), account["version"], account["events"]["sequence"]) == (500, 2, 2)
     assert (entry["amount"], entry["legs"]) == (500, [{"account": "program:issued", "amount": -500}])
     assert (lot["account"], lot["lot"], lot["free"], lot["open"]) == ("mem_ada", "pur_R1/points", 500, True)
-    assert entry["hash"] == account["head"]
+    assert (level["kind"], level["reference"], level["amount"]) == ("level", "silver", 0)
+    assert level["hash"] == account["head"]
     assert (receipt["key"], receipt["purchase"]) == ("sto_1/R1", answer.booked.id)
     assert [row["type"] for row in events] == ["huitou.events.v1.PurchaseBooked", "huitou.events.v1.TierChanged"]
     assert [row["aggregate"] for row in events] == ["mem_ada", "mem_ada"]
@@ -95,7 +96,8 @@ async def test_two_replicas_on_the_same_accounts_book_everything_once(migrated: 
     accounts = {row["account"]: row for row in await rows(migrated, ACCOUNTS)}
     for name, account in accounts.items():
         entries = sorted(await rows(migrated, ENTRIES, account=name), key=lambda row: row["version"])
-        assert [row["version"] for row in entries] == list(range(1, 21))
+        assert [row["version"] for row in entries] == list(range(1, len(entries) + 1))
+        assert [row["kind"] for row in entries].count("purchase") == 20
         assert points_of(account) == sum(row["amount"] for row in entries) == points_of(entries[-1])
         assert account["head"] == entries[-1]["hash"]
         told = [row["sequence"] for row in await rows(migrated, OUTBOX) if row["aggregate"] == name]

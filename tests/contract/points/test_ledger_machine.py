@@ -22,6 +22,7 @@ from services.points.domain.programs import Programs
 from services.points.store.accounts import MongoAccounts
 from services.points.store.journal import MongoJournal
 from services.points.usecases.ledger import commit
+from services.points.usecases.programs import OneProgram
 from tests.contract.points.conftest import set_up
 from tests.support.ledger_machine import LedgerMachine
 
@@ -63,11 +64,10 @@ def test_the_store_does_what_the_model_does(stand: Stand) -> None:
     class StoreMachine(LedgerMachine):
         def begin(self, programs: Programs) -> None:
             self.chain = f"chn_{uuid4().hex}"  # so that the examples do not meet
-            self.programs = programs
-            self.journal = MongoJournal(stand.database, Outbox(stand.database))
+            self.journal = MongoJournal(stand.database, Outbox(stand.database), OneProgram(programs))
 
         def commit(self, commands: Sequence[AnyCommand]) -> Sequence[Answer | Problem]:
-            return stand.run(commit(commands, journal=self.journal, programs=self.programs))
+            return stand.run(commit(commands, journal=self.journal))
 
         def read(self, member: str) -> tuple[Account, dict[str, Lot], dict[str, Hold]]:
             whole = stand.run(MongoAccounts(stand.database).accounts(self.chain, [member]))[member]

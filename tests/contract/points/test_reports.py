@@ -1,6 +1,7 @@
 import csv
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -37,7 +38,7 @@ async def by_booking(booker: Booker, at: datetime) -> Balances:
 
 async def by_occurrence(booker: Booker, at: datetime) -> Balances:
     account = await reports.balances_occurred_by(
-        "mem_ada", at=at, caller=ADA, now=MUCH_LATER, history=MongoHistory(booker.database)
+        "mem_ada", at=at, caller=ADA, now=MUCH_LATER, history=MongoHistory(booker.database), programs=PROGRAMS
     )
     return account.balance("points")
 
@@ -71,14 +72,14 @@ async def test_a_pinned_hold_has_not_run_out_in_the_past_either(booker: Booker) 
 
 
 async def test_nobody_has_nothing_and_the_future_is_not_told(booker: Booker) -> None:
-    history = MongoHistory(booker.database)
-    nobody = await reports.balances_occurred_by("mem_x", at=day(0), caller=STAFF, now=day(1), history=history)
+    told = partial(reports.balances_occurred_by, now=day(1), history=MongoHistory(booker.database), programs=PROGRAMS)
+    nobody = await told("mem_x", at=day(0), caller=STAFF)
     assert nobody == Account("mem_x")
     with pytest.raises(Problem) as refused:
-        await reports.balances_occurred_by("mem_ada", at=day(2), caller=ADA, now=day(1), history=history)
+        await told("mem_ada", at=day(2), caller=ADA)
     assert refused.value.code == "IN_THE_FUTURE"
     with pytest.raises(Problem) as refused:
-        await reports.balances_occurred_by("mem_bob", at=day(0), caller=ADA, now=day(1), history=history)
+        await told("mem_bob", at=day(0), caller=ADA)
     assert refused.value.code == "DENIED"
 
 

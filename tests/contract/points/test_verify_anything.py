@@ -19,9 +19,9 @@ Document = dict[str, Any]
 ODD: list[Any] = [None, "x", 1.5, {}, [], True, [1], {"a": 1}, day(-9), b"x", 2**40]
 
 NOT_TOLD = {
-    # What no posting says, so that nothing can be compared with it: the cursor of the account's events, its levels,
-    # what it was called at the till.
-    *("spend_minor", "reached", "as_of", "currency", "events"),
+    # What no posting says, so that nothing can be compared with it: the cursor of the account's events, what
+    # it counts, until when it has its level, whether a reminder was sent, what it was called at the till.
+    *("counts", "standing", "as_of", "currency", "events", "reminded_for"),
     # Of a hold: until when it runs, and for which order.
     *("expires_at", "reference", "purchase"),
 }

@@ -16,8 +16,9 @@ from services.points.domain.commands import Adjust, Decide, Open, OpeningLot, Ta
 from services.points.domain.facts import PurchaseBooked
 from services.points.domain.journal import Note
 from services.points.domain.moving import MovedOnError, NotAPayerError
-from services.points.domain.programs import DEFAULT_PROGRAM, Programs
+from services.points.domain.programs import Programs
 from tests.support.paper_ledger import PaperLedger
+from tests.support.programs import program_with
 from tests.unit.points.receipts import (
     NOON,
     authorise,
@@ -98,7 +99,7 @@ def test_what_is_rejected_stays_unbooked() -> None:
 
 
 def test_an_opening_balance_brings_lots_with_their_dates() -> None:
-    ledger = PaperLedger(Programs((replace(DEFAULT_PROGRAM, expires_after=None),)))
+    ledger = PaperLedger(Programs((program_with(),)))
     lots = (
         OpeningLot(10, NOON - timedelta(days=90), NOON - timedelta(days=1)),  # gone already
         OpeningLot(20, NOON - timedelta(days=50), NOON + timedelta(days=5)),
@@ -115,7 +116,7 @@ def test_an_opening_balance_brings_lots_with_their_dates() -> None:
 
 
 def test_stamps_are_a_currency_of_their_own() -> None:
-    program = replace(DEFAULT_PROGRAM, stamp_categories=frozenset({"coffee"}))
+    program = program_with(stamped=("coffee",))
     ledger = PaperLedger(Programs((program,)))
     coffee = replace(purchase().lines[0], quantity=5, category="coffee")
     one(ledger, command(purchase("R1", lines=(coffee,))))
@@ -145,11 +146,11 @@ def test_what_was_booked_on_a_payer_moves_to_the_member() -> None:
     assert balances(ledger) == (550, 0, 550)
     assert balances(ledger, PAYER) == (0, 0, 0)
     account = ledger.books.accounts["chn_1", "mem_ada"]
-    assert (account.spend_minor, account.level(DEFAULT_PROGRAM)) == (55_000, "silver")
+    assert (account.spend_minor, account.standing.now("regular")) == (55_000, "silver")
     booked = [event.booked for event in ledger.told[told:] if isinstance(event, PurchaseBooked)]
     assert [(each.id, each.purchase.member) for each in booked] == [("pur_P1", "mem_ada"), ("pur_P2", "mem_ada")]
-    closing, opening = ledger.entries[-2:]
-    assert (closing.kind, opening.kind) == ("merged_into", "merged_from")
+    closing, opening, level = ledger.entries[-3:]
+    assert (closing.kind, opening.kind, level.kind) == ("merged_into", "merged_from", "level")
     assert [leg.account for leg in closing.postings[0].legs + opening.postings[0].legs] == ["mem_ada", PAYER]
 
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.points.domain.accounts import GENESIS, Account, Reached
-from services.points.domain.facts import PurchaseBooked, TierChanged
+from services.points.domain.accounts import GENESIS, Account
+from services.points.domain.facts import PurchaseBooked, TierChanged, TierReason
 from services.points.domain.journal import ISSUED, Leg
 from services.points.domain.purchases import Channel, InvalidPurchaseError, Line, Purchase, check
 from services.points.domain.receipts import BookedPurchase
+from services.points.domain.standings import Reached
 from tests.support.paper_ledger import PaperLedger
 from tests.unit.points.receipts import NOON, command, one, purchase, recorded
 
@@ -31,7 +32,7 @@ def test_the_purchase_that_crosses_earns_the_old_rate_and_the_next_one_the_new()
     )
     assert [each.points for each in (first, crossing, after)] == [499, 1, 120]
     assert (crossing.level_before, crossing.level_after) == ("regular", "silver")
-    assert ledger.told[2] == TierChanged("mem_ada", "regular", "silver", NOON, "pur_R2")
+    assert ledger.told[2] == TierChanged("mem_ada", "regular", "silver", NOON, TierReason.REACHED, "pur_R2")
     assert [type(event) for event in ledger.told] == [PurchaseBooked, PurchaseBooked, TierChanged, PurchaseBooked]
 
 
@@ -51,7 +52,7 @@ def test_a_late_receipt_that_crosses_changes_nothing_that_is_booked() -> None:
         purchase("R3", day=12),
     )
     assert newest.points == 300
-    assert ada(ledger).reached == (Reached("silver", NOON + timedelta(days=20)),)
+    assert ada(ledger).standing.reached == (Reached("silver", NOON + timedelta(days=20)),)
     assert between.points == 100
 
 
@@ -90,7 +91,7 @@ def test_an_account_is_the_sum_of_its_postings(amounts: list[int], days: list[in
     postings = [entry.postings[0] for entry in ledger.entries]
     assert ada(ledger).balance("points").available == sum(posting.amount for posting in postings)
     assert ada(ledger).spend_minor == sum(amounts)
-    assert [posting.version for posting in postings] == list(range(1, len(amounts) + 1))
+    assert [posting.version for posting in postings] == list(range(1, len(ledger.entries) + 1))
     changes = [event for event in ledger.told if isinstance(event, TierChanged)]
     assert len(changes) == (sum(amounts) >= 50_000)
 
@@ -99,7 +100,8 @@ def test_an_account_is_the_sum_of_its_postings(amounts: list[int], days: list[in
 def test_sorted_receipts_earn_what_a_plain_loop_gives(amounts: list[int]) -> None:
     expected = spend = 0
     for amount in amounts:
-        expected += amount * (120 if spend >= 50_000 else 100) // 10_000
+        percent = next(by for reached, by in ((200_000, 150), (50_000, 120), (0, 100)) if spend >= reached)
+        expected += amount * percent // 10_000
         spend += amount
     booked = book_all(PaperLedger(), *(purchase(f"R{n}", paid_minor=a, day=n) for n, a in enumerate(amounts)))
     assert sum(each.points for each in booked) == expected

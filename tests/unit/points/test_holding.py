@@ -1,7 +1,7 @@
 """Holds, and what users of other systems complain about."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,9 @@ from services.points.domain.holds import (
     NoHoldError,
 )
 from services.points.domain.journal import Note
-from services.points.domain.programs import DEFAULT_PROGRAM, Programs
+from services.points.domain.programs import Programs
 from tests.support.paper_ledger import PaperLedger
+from tests.support.programs import program_with
 from tests.unit.points.receipts import (
     NOON,
     authorise,
@@ -38,7 +39,7 @@ NOTE = Note(bytes(32), "suspicious")
 
 def of_100(*, expires_days: int = 0) -> PaperLedger:
     """Return a ledger in which Ada has 100 points."""
-    program = replace(DEFAULT_PROGRAM, expires_after=timedelta(days=expires_days) or None)
+    program = program_with(expires_days=expires_days)
     ledger = PaperLedger(Programs((program,)))
     one(ledger, command(purchase("R1")))
     return ledger
@@ -88,7 +89,7 @@ def test_lots_are_consumed_nearest_expiry_first_and_return_to_where_they_were() 
     assert (lots["pur_R2/points"].free, lots["pur_R1/points"].free) == (0, 80)
     one(ledger, Void(**keyed("void", day=1), hold="hold_h1"))
     assert (lots["pur_R2/points"].free, lots["pur_R1/points"].free) == (50, 100)
-    assert lots["pur_R2/points"].expires_at == NOON + timedelta(days=25)
+    assert lots["pur_R2/points"].expires_at == datetime(2026, 3, 27, tzinfo=UTC)
 
 
 def test_a_hold_runs_out_and_its_points_come_back() -> None:

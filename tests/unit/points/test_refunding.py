@@ -1,10 +1,9 @@
-from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.points.domain.facts import RefundBooked
-from services.points.domain.programs import DEFAULT_PROGRAM, Programs, TakeBack
+from services.points.domain.programs import Programs, TakeBack
 from services.points.domain.purchases import Line
 from services.points.domain.refunds import (
     BookedRefund,
@@ -17,6 +16,7 @@ from services.points.domain.refunds import (
     TooManyRefundsError,
 )
 from tests.support.paper_ledger import PaperLedger
+from tests.support.programs import program_with
 from tests.unit.points.receipts import (
     NOON,
     author,
@@ -40,7 +40,7 @@ def balances(ledger: PaperLedger, member: str = "mem_ada") -> tuple[int, int, in
 
 
 def policy(take_back: TakeBack, *, pending_days: int = 0) -> PaperLedger:
-    program = replace(DEFAULT_PROGRAM, take_back=take_back, pending_for=timedelta(days=pending_days) or None)
+    program = program_with(take_back=take_back, pending_days=pending_days)
     return PaperLedger(Programs((program,)))
 
 
@@ -170,7 +170,7 @@ def test_pending_only_leaves_what_has_become_available_from_other_purchases() ->
 
 
 def test_the_purchases_own_lot_is_taken_first_though_another_expires_earlier() -> None:
-    program = replace(DEFAULT_PROGRAM, expires_after=timedelta(days=100))
+    program = program_with(expires_days=100)
     ledger = PaperLedger(Programs((program,)))
     one(ledger, command(purchase("R1", day=0)))
     one(ledger, command(purchase("R2", day=5)))
@@ -180,7 +180,7 @@ def test_the_purchases_own_lot_is_taken_first_though_another_expires_earlier() -
 
 
 def test_redeemed_points_and_coupons_come_back_with_the_whole_and_keep_their_expiry() -> None:
-    program = replace(DEFAULT_PROGRAM, expires_after=timedelta(days=30))
+    program = program_with(expires_days=30)
     ledger = PaperLedger(Programs((program,)))
     one(ledger, command(purchase("R1", day=0)))
     one(ledger, authorise("h1", 40, day=1))
@@ -194,11 +194,11 @@ def test_redeemed_points_and_coupons_come_back_with_the_whole_and_keep_their_exp
     assert (rest.given, rest.coupons) == ((GivenBack("hold_h1", "points", 40),), ("cpn_1",))
     assert balances(ledger) == (100, 0, 100)
     lot = ledger.books.lots["chn_1", "mem_ada"]["pur_R1/points"]
-    assert (lot.free, lot.expires_at) == (100, NOON + timedelta(days=30))
+    assert (lot.free, lot.expires_at) == (100, datetime(2026, 4, 1, tzinfo=UTC))
 
 
 def test_what_comes_back_after_its_expiry_expires_at_once() -> None:
-    program = replace(DEFAULT_PROGRAM, expires_after=timedelta(days=30))
+    program = program_with(expires_days=30)
     ledger = PaperLedger(Programs((program,)))
     one(ledger, command(purchase("R1", day=0)))
     one(ledger, authorise("h1", 40, day=1))
@@ -236,7 +236,7 @@ def test_a_refund_names_its_author_and_key() -> None:
 
 
 def test_what_lapsed_unused_is_not_taken_back_a_second_time() -> None:
-    program = replace(DEFAULT_PROGRAM, expires_after=timedelta(days=30))
+    program = program_with(expires_days=30)
     ledger = PaperLedger(Programs((program,)))
     one(ledger, command(purchase("R1", day=0)))
     one(ledger, authorise("spent", 40, day=1))

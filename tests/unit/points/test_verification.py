@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.points.domain.accounts import Account, Balances
-from services.points.domain.booking import earned
+from services.points.domain.booking import earned_by
 from services.points.domain.drafts import Author, Draft
 from services.points.domain.due import advance
 from services.points.domain.findings import MOST_FINDINGS, Finding, Findings, Invariant
@@ -24,22 +24,30 @@ from services.points.domain.journal import (
     link,
 )
 from services.points.domain.lots import Lot, LotChange
-from services.points.domain.programs import DEFAULT_PROGRAM, Programs, TakeBack
+from services.points.domain.programs import Programs, TakeBack
 from services.points.domain.replaying import Moved, Replay
 from services.points.domain.verification import Keys, NamedReceipt, Stored, base_of, compare
+from tests.support.programs import program_with
 
 CHAIN = "chn_1"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-POLICIES = {policy: Programs((replace(DEFAULT_PROGRAM, take_back=policy),)) for policy in TakeBack}
+POLICIES = {policy: Programs((program_with(take_back=policy),)) for policy in TakeBack}
 
 
 def draft() -> Draft:
-    return Draft(Author(CHAIN, "ent_1", NOON, "staff:1", "key"), Account("mem_ada"), lots={}, holds={}, numbers=count())
+    return Draft(
+        Author(CHAIN, "ent_1", NOON, "staff:1", "key"),
+        Account("mem_ada"),
+        lots={},
+        holds={},
+        numbers=count(),
+        programs=Programs(),
+    )
 
 
 def grant(into: Draft, id_: str, amount: int, **terms: Any) -> None:
     lot = Lot(id=f"{id_}/points", currency="points", free=amount, granted_at=NOON, source=id_, **terms)
-    earned(into, EntryKind.PURCHASE, lot, against=ISSUED, reference=id_)
+    earned_by(into, EntryKind.PURCHASE, lot, against=ISSUED, reference=id_)
 
 
 def a_life() -> Draft:

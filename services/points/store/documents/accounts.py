@@ -1,11 +1,13 @@
 """Accounts, their lots and holds."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from services.kit.outbox.events import EventCursor
-from services.points.domain.accounts import Account, Balances, Reached
+from services.points.domain.accounts import Account, Balances
+from services.points.domain.calendar import NO_SPAN, Span
 from services.points.domain.holds import Hold, HoldState
 from services.points.domain.lots import Lot
+from services.points.domain.standings import NO_STANDING, Counts, Grant, Reached, Standing, Tally
 from services.points.store.documents import Document
 
 
@@ -13,9 +15,9 @@ def account_document(account: Account, cursor: EventCursor) -> Document:
     """Return what an account's document holds besides its key."""
     return {
         "balances": {currency: balances_document(held) for currency, held in account.balances.items()},
-        "spend_minor": account.spend_minor,
         "currency": account.currency,
-        "reached": [{"level": reached.level, "since": reached.since} for reached in account.reached],
+        "counts": _counts_document(account.counts),
+        "standing": None if account.standing == NO_STANDING else _standing_document(account.standing),
         "as_of": account.as_of,
         "booked_at": account.booked_at,
         "due_at": account.due_at,
@@ -32,9 +34,9 @@ def account_of(document: Document) -> tuple[Account, EventCursor]:
     account = Account(
         id=document["account"],
         balances={currency: balances_of(held) for currency, held in document["balances"].items()},
-        spend_minor=document["spend_minor"],
         currency=document["currency"],
-        reached=tuple(Reached(**reached) for reached in document["reached"]),
+        counts=_counts_of(document["counts"]),
+        standing=_standing_of(document["standing"]) if document["standing"] else NO_STANDING,
         as_of=document["as_of"],
         booked_at=document["booked_at"],
         due_at=document["due_at"],
@@ -44,6 +46,67 @@ def account_of(document: Document) -> tuple[Account, EventCursor]:
         head=document["head"],
     )
     return account, EventCursor(**document["events"])
+
+
+def _counts_document(counts: Counts) -> Document:
+    return {
+        "spend_minor": counts.spend_minor,
+        "visits": counts.visits,
+        "joined_at": counts.joined_at,
+        "last_at": counts.last_at,
+        "active_at": counts.active_at,
+        # As short as can be: they are written with every purchase.
+        "tallies": [[_number(one.day), one.spend_minor, one.points, one.visits] for one in counts.tallies],
+        **({"caps": [[cap, period, used] for (cap, period), used in counts.caps.items()]} if counts.caps else {}),
+    }
+
+
+def _counts_of(document: Document) -> Counts:
+    return Counts(
+        spend_minor=document["spend_minor"],
+        visits=document["visits"],
+        joined_at=document["joined_at"],
+        last_at=document["last_at"],
+        active_at=document["active_at"],
+        tallies=tuple(Tally(_day(day), *more) for day, *more in document["tallies"]),
+        caps={(cap, period): used for cap, period, used in document.get("caps", ())},
+    )
+
+
+def _number(day: date) -> int:
+    """Return a day as the number that it reads as: 20260305."""
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
+def _day(number: int) -> date:
+    return date(number // 10_000, number // 100 % 100, number % 100)
+
+
+def _standing_document(standing: Standing) -> Document:
+    grant = standing.grant
+    return {
+        "reached": [{"level": reached.level, "since": reached.since} for reached in standing.reached],
+        "level": standing.level,
+        "until": standing.until,
+        "met_on": standing.met_on and _number(standing.met_on),
+        "next_level": standing.next_level,
+        "next_at": standing.next_at,
+        "grant": grant and {"level": grant.level, "until": grant.until, "note": grant.note},
+        "counted_from": standing.counted_from,
+    }
+
+
+def _standing_of(document: Document) -> Standing:
+    return Standing(
+        reached=tuple(Reached(**reached) for reached in document["reached"]),
+        level=document["level"],
+        until=document["until"],
+        met_on=document["met_on"] and _day(document["met_on"]),
+        next_level=document["next_level"],
+        next_at=document["next_at"],
+        grant=document["grant"] and Grant(**document["grant"]),
+        counted_from=document["counted_from"],
+    )
 
 
 def balances_document(balances: Balances) -> Document:
@@ -75,6 +138,8 @@ def lot_document(lot: Lot) -> Document:
         "policy_version": lot.policy_version,
         "source": lot.source,
         "lapsed": lot.lapsed,
+        **({"idle": [lot.idle.days, lot.idle.months]} if lot.idle else {}),
+        **({"reminded_for": lot.reminded_for} if lot.reminded_for else {}),
     }
 
 
@@ -91,6 +156,8 @@ def lot_of(document: Document) -> Lot:
         source=document["source"],
         held=document["held"],
         lapsed=document["lapsed"],
+        idle=Span(*document["idle"]) if "idle" in document else NO_SPAN,
+        reminded_for=document.get("reminded_for"),
     )
 
 

@@ -1,5 +1,6 @@
 """Journal entries: a document for each posting, which carries its entry's words too."""
 
+from services.points.domain.calendar import NO_SPAN, Span
 from services.points.domain.journal import Entry, EntryKind, Leg, Posting
 from services.points.domain.lots import Lot, LotChange
 from services.points.store.documents import Document
@@ -50,7 +51,7 @@ def entry_of(document: Document) -> Entry:
         balances=balances_of(document["balances"]),
         lots=tuple(LotChange(**change) for change in document.get("lots", ())),
         released=tuple(document.get("released", ())),
-        grants=tuple(Lot(**grant) for grant in document.get("grants", ())),
+        grants=tuple(_lot(grant) for grant in document.get("grants", ())),
         hash=document["hash"],
     )
     return Entry(
@@ -66,6 +67,11 @@ def entry_of(document: Document) -> Entry:
     )
 
 
+def _lot(document: Document) -> Lot:
+    idle = Span(*document["idle"]) if "idle" in document else NO_SPAN
+    return Lot(**{**document, "idle": idle})
+
+
 def _grant(lot: Lot) -> Document:
     return {
         "id": lot.id,
@@ -77,4 +83,5 @@ def _grant(lot: Lot) -> Document:
         "pending_until": lot.pending_until,
         "policy_version": lot.policy_version,
         "source": lot.source,
+        **({"idle": [lot.idle.days, lot.idle.months]} if lot.idle else {}),
     }

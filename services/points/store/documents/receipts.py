@@ -1,11 +1,13 @@
 """Receipts with their answers, and refunds."""
 
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
-from services.points.domain.programs import EarnedPart
+from services.points.domain.earning import CapUse, EarnedPart
+from services.points.domain.items import Item
 from services.points.domain.purchases import Channel, Line, Purchase
-from services.points.domain.receipts import BookedPurchase, Receipt, Redeemed
+from services.points.domain.receipts import BookedPurchase, Rated, Receipt, Redeemed
 from services.points.domain.refunds import (
     BookedRefund,
     GivenBack,
@@ -15,6 +17,8 @@ from services.points.domain.refunds import (
     Returned,
     TakenBack,
 )
+from services.points.domain.rules import ONE
+from services.points.domain.sale_facts import MemberFacts
 from services.points.store.documents import Document
 
 
@@ -59,21 +63,50 @@ def _booked_document(booked: BookedPurchase) -> Document:
         **_circumstances(purchase),
         "level": booked.level,
         "program_version": booked.program_version,
-        "breakdown": [
-            {
-                "rule": part.rule,
-                "program_version": part.program_version,
-                "points": part.points,
-                "currency": part.currency,
-            }
-            for part in booked.breakdown
-        ],
+        "breakdown": [_part_document(part) for part in booked.breakdown],
         "balance_points": booked.balance_points,
         "level_before": booked.level_before,
         "level_after": booked.level_after,
+        "visit": booked.visit,
+        **({"rated": _rated_document(booked.rated)} if booked.rated else {}),
         **({"redeemed": [_redeemed_document(one) for one in booked.redeemed]} if booked.redeemed else {}),
         **({"unknown_holds": list(booked.unknown_holds)} if booked.unknown_holds else {}),
     }
+
+
+def _part_document(part: EarnedPart) -> Document:
+    return {
+        "rule": part.rule,
+        "program_version": part.program_version,
+        "points": part.points,
+        "currency": part.currency,
+        "base": part.base,
+        **({"factor_permille": part.factor_permille} if part.factor_permille != ONE else {}),
+        **({"cap": part.cap, "uncapped": part.uncapped} if part.cap else {}),
+    }
+
+
+def _rated_document(rated: Rated) -> Document:
+    return {
+        "region": rated.region,
+        "items": [
+            {**asdict(item), "launched_on": item.launched_on and item.launched_on.isoformat()} for item in rated.items
+        ],
+        "member": asdict(rated.member),
+        "room": [asdict(use) for use in rated.room],
+    }
+
+
+def _rated_of(document: Document) -> Rated:
+    return Rated(
+        region=document["region"],
+        items=tuple(
+            Item(**{**item, "launched_on": item["launched_on"] and date.fromisoformat(item["launched_on"])})
+            for item in document["items"]
+        ),
+        member=MemberFacts(**document["member"]),
+        room=tuple(CapUse(**use) for use in document["room"]),
+    )
 
 
 def _line_document(line: Line) -> Document:
@@ -94,6 +127,7 @@ def _circumstances(purchase: Purchase) -> Document:
         "staff": purchase.staff,
         "channel": purchase.channel.value,
         "payment_kind": purchase.payment_kind,
+        "partner": purchase.partner,
         "payer": purchase.payer,
         "party_size": purchase.party_size,
         "tax_minor": purchase.tax_minor,
@@ -118,6 +152,8 @@ def _booked_of(document: Document) -> BookedPurchase:
         balance_points=document["balance_points"],
         level_before=document["level_before"],
         level_after=document["level_after"],
+        visit=document["visit"],
+        rated=_rated_of(document["rated"]) if "rated" in document else None,
         redeemed=tuple(_redeemed_of(one) for one in document.get("redeemed", ())),
         unknown_holds=tuple(document.get("unknown_holds", ())),
     )
@@ -136,6 +172,7 @@ def _purchase_of(document: Document) -> Purchase:
         staff=document.get("staff", ""),
         channel=Channel(document.get("channel", "")),
         payment_kind=document.get("payment_kind", ""),
+        partner=document.get("partner", ""),
         payer=document.get("payer", ""),
         party_size=document.get("party_size", 0),
         tax_minor=document.get("tax_minor", 0),
