@@ -1,10 +1,12 @@
 """What the ledger can be told to do. Everything that is not in the command is decided by the fold."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
 from services.points.domain.drafts import Author
+from services.points.domain.items import Item
 from services.points.domain.journal import Note
 from services.points.domain.purchases import Purchase
 from services.points.domain.refunds import Refund
@@ -36,6 +38,8 @@ class BookPurchase(Command):
     time_zone: str  # the store's
     purchase_id: str
     opens_account: bool = False  # members says that the member exists, so a missing account is a new one
+    # Of the menu, by code, as far as known when it was recorded; the receipt itself stays as the till sent it.
+    items: Mapping[str, Item] = field(default_factory=dict, hash=False)
 
     @property
     def account(self) -> str:

@@ -14,6 +14,7 @@ from services.points.domain.commands import AnyCommand
 from services.points.domain.identities import IdentityHasher
 from services.points.domain.programs import Programs
 from services.points.main import group_commit, servicers
+from services.points.store.items import ItemCopies
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.stores import StoreCopies
 from services.points.usecases.record_purchases import Recorder
@@ -46,7 +47,8 @@ async def migrated(database: Database) -> Database:
 async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> AsyncIterator[Points]:
     members = KnownMembers()
     stores = StoreCopies(migrated, source=members, clock=clock)
-    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=IdentityHasher(bytes(32)))
+    items = ItemCopies(migrated, source=members, clock=clock)
+    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=IdentityHasher(bytes(32)), items=items)
     registrations = servicers(migrated, recorder=recorder, programs=Programs(), signer=SIGNER, clock=clock)
     async with served(registrations) as channel:
         yield Points(channel, migrated, members, recorder)
