@@ -141,9 +141,9 @@ _RIGHT = {
 
 def _error(source: str, told: str) -> InvalidConditionError:
     """Return what the compiler said in our words; its columns count characters from 1 too."""
-    if (found := _PLACE.search(told)) is None:  # the only one without a place is its limit of depth
-        why = "it is nested too deeply: at most 31 levels, and at most 31 of + - * / % in a row"
-        return _error_at_start(source, why)
+    if (found := _PLACE.search(told)) is None:
+        deep = "it is nested too deeply: at most 31 levels, and at most 31 of + - * / % in a row"
+        return _error_at_start(source, deep if "recursion" in told else told.partition("\n")[0])
     line, column, said = int(found[1]), int(found[2]), found[3]
     return InvalidConditionError(field="condition", line=line, column=column, why=_why(said))
 
