@@ -1,6 +1,7 @@
 """What members tells and hears, as protos."""
 
 from datetime import datetime
+from hashlib import sha256
 
 from google.protobuf.message import Message
 
@@ -8,12 +9,14 @@ from protos.events.v1 import campaigns_pb2, feedback_pb2, members_pb2, points_pb
 from services.kit.outbox.events import Event, EventCursor
 from services.kit.timestamps import from_timestamp, to_timestamp
 from services.members.domain.enrollment import Enroll
+from services.members.domain.menu import MenuItem
 from services.members.domain.portraits import CasesChanged, CouponsChanged, Told
 from services.members.domain.stores import Store
 from services.members.domain.visits import Paid
 
 MEMBER_STREAM = "members.member"
 STORE_STREAM = "members.store"
+MENU_STREAM = "members.menu"
 
 
 def member_enrolled(command: Enroll, cursor: EventCursor) -> Event:
@@ -41,6 +44,20 @@ def store_saved(store: Store, cursor: EventCursor, *, chain: str, now: datetime,
         currency=store.currency,
     )
     return _event(body, STORE_STREAM, store.id, cursor, chain=chain, now=now, traceparent=traceparent)
+
+
+def menu_item_saved(item: MenuItem, cursor: EventCursor, *, chain: str, now: datetime, traceparent: str) -> Event:
+    """Return the event of a new or changed menu item; `cursor` is its place among the item's."""
+    body = members_pb2.MenuItemSaved(
+        item_code=item.code,
+        version=item.version,
+        name=item.name,
+        category=item.category,
+        price_minor=item.price_minor,
+        launched_on=item.launched_on,
+    )
+    aggregate = f"itm_{sha256(item.code.encode()).hexdigest()[:32]}"
+    return _event(body, MENU_STREAM, aggregate, cursor, chain=chain, now=now, traceparent=traceparent)
 
 
 def _event(

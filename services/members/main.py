@@ -52,7 +52,12 @@ def servicers(
     stores = MongoStores(database, outbox)
     desk = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     for_chains = ChainsServicer(
-        chains=chains, menu=MongoMenu(database), keys=desk, clock=clock, make_id=make_id, random_bytes=token_bytes
+        chains=chains,
+        menu=MongoMenu(database, outbox),
+        keys=desk,
+        clock=clock,
+        make_id=make_id,
+        random_bytes=token_bytes,
     )
     for_members = MembersServicer(
         desk=Desk(chains=chains, batches=enrollments, make_id=make_id), members=members, stores=stores, clock=clock

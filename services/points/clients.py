@@ -1,14 +1,15 @@
-"""members, asked over gRPC: who has an identity, who exists, which stores there are."""
+"""members, asked over gRPC: who has an identity, who exists, which stores and menu items there are."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from protos.members.v1 import chains_pb2, chains_pb2_grpc, members_pb2, members_pb2_grpc
 from services.kit.clock import Clock
 from services.kit.principal import Caller, Principal
 from services.kit.rpc.client import RpcChannel
 from services.kit.timestamps import to_timestamp
+from services.points.domain.items import Item
 from services.points.usecases.record_purchases import Identity, Payer, Store
 
 CACHE_SIZE = 100_000
@@ -23,6 +24,11 @@ KINDS = {
 
 
 PAYERS_AT_ONCE = 1_000
+CODES_AT_ONCE = 500
+"""Menu items that members finds by code in one call; for more, the whole menu is fetched, in one call too."""
+ITEMS_WITHIN_S = 1.0
+"""A sale can be booked without its items' categories, and its till waits."""
+
 UNKNOWN_KIND = "unknown"
 LONGEST_KIND = 32
 
@@ -33,6 +39,15 @@ def _payer(payer: Payer) -> members_pb2.Payer:
         payment_kind=payer.payment_kind[:LONGEST_KIND] or UNKNOWN_KIND,
         store_id=payer.store,
         paid_at=to_timestamp(payer.paid_at),
+    )
+
+
+def _item(item: chains_pb2.MenuItem) -> Item:
+    return Item(
+        code=item.code,
+        version=item.version,
+        category=item.category,
+        launched_on=date.fromisoformat(item.launched_on) if item.launched_on else None,
     )
 
 
@@ -99,6 +114,26 @@ class MembersClient:
             store.id: Store(id=store.id, version=store.version, time_zone=store.time_zone, currency=store.currency)
             for store in answer.stores
         }
+
+    async def items(self, chain: str, codes: frozenset[str]) -> Mapping[str, Item]:
+        """Return those of `codes` that are on the menu, by code."""
+        channel, chains, caller = self._channel, self._chains, _service(chain)
+        found: Sequence[chains_pb2.MenuItem]
+        if len(codes) <= CODES_AT_ONCE:
+            some = chains_pb2.GetMenuItemsRequest(codes=sorted(codes))
+            found = (
+                await channel.call(
+                    chains.GetMenuItems, some, principal=caller, timeout_s=ITEMS_WITHIN_S, idempotent=True
+                )
+            ).items
+        else:
+            every = chains_pb2.ListMenuItemsRequest()
+            found = (
+                await channel.call(
+                    chains.ListMenuItems, every, principal=caller, timeout_s=ITEMS_WITHIN_S, idempotent=True
+                )
+            ).items
+        return {item.code: _item(item) for item in found if item.code in codes}
 
     def _remember(self, chain: str, found: Mapping[Identity, str], *, until: datetime) -> None:
         for identity, id_ in found.items():

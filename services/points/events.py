@@ -1,5 +1,7 @@
 """What points tells and hears, as protos."""
 
+from datetime import date
+
 from google.protobuf.message import Message
 
 from protos.common.v1.money_pb2 import Money
@@ -16,6 +18,7 @@ from services.points.domain.facts import (
     RefundBooked,
     TierChanged,
 )
+from services.points.domain.items import Item
 from services.points.domain.rules import POINTS
 from services.points.usecases.record_purchases import Store
 
@@ -154,3 +157,16 @@ def saved_store(event: Event) -> Store | None:
         return None
     saved = members_pb2.StoreSaved.FromString(event.body)
     return Store(id=saved.store_id, version=saved.version, time_zone=saved.time_zone, currency=saved.currency)
+
+
+def saved_item(event: Event) -> Item | None:
+    """Return the menu item as it is now, None when the event tells something else."""
+    if event.type != members_pb2.MenuItemSaved.DESCRIPTOR.full_name:
+        return None
+    saved = members_pb2.MenuItemSaved.FromString(event.body)
+    return Item(
+        code=saved.item_code,
+        version=saved.version,
+        category=saved.category,
+        launched_on=date.fromisoformat(saved.launched_on) if saved.launched_on else None,
+    )

@@ -32,6 +32,7 @@ from services.points.rpc.points import PointsServicer
 from services.points.rpc.reports import LedgerReports, ReceiptReports
 from services.points.store.accounts import MongoAccounts, MongoAdjustments, MongoHolds, MongoPayers
 from services.points.store.copies import MongoCopies
+from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.receipt_reports import MongoReceipts
@@ -59,9 +60,10 @@ def build(config: ServiceConfig) -> Service:
     members = MembersClient(chassis.channel("members"), clock=clock)
     stores = StoreCopies(database, source=members, clock=clock)
     programs = OneProgram(Programs())
+    items = ItemCopies(database, source=members, clock=clock)
     ledger = group_commit(database, chassis.outbox, programs)
     hasher = IdentityHasher(load_identity_key(config.keys_dir))
-    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher)
+    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher, programs=programs, items=items)
     signer = load_own_key(config.keys_dir, config.name)
     mover = Mover(payers=MongoPayers(database), members=members, ledger=ledger, clock=clock, make_id=make_id)
     sealing = Sealing(MongoSeals(database), chassis.outbox, signer, clock)
@@ -73,7 +75,7 @@ def build(config: ServiceConfig) -> Service:
     return chassis.service(
         migrations=MIGRATIONS,
         servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clock=clock),
-        handle=MembersHandler(partial(MongoCopies, database, stores)),
+        handle=MembersHandler(partial(MongoCopies, database, stores, items)),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
     )
 

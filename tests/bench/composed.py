@@ -28,6 +28,7 @@ from services.points.domain.accounts import Account
 from services.points.domain.batches import Answer, Recorded
 from services.points.domain.commands import AnyCommand
 from services.points.domain.identities import IdentityHasher
+from services.points.domain.items import Item
 from services.points.domain.programs import Programs
 from services.points.domain.purchases import Line, Purchase
 from services.points.store.collections import ACCOUNTS, ENTRIES, LOTS, RECEIPTS
@@ -118,6 +119,10 @@ class Neighbours:
         """Return a store for each id."""
         return {id_: Store(id=id_, version=1, time_zone=TIME_ZONE, currency=CURRENCY) for id_ in ids}
 
+    async def items(self, _chain: str, _codes: frozenset[str]) -> Mapping[str, Item]:
+        """Return none: nobody has a menu."""
+        return {}
+
 
 def ledger_on(database: Database, mode: Mode) -> GroupCommit[AnyCommand, Answer] | OneByOne:
     """Return the ledger of `mode`; both write the same documents, in transactions of the same durability."""
@@ -129,7 +134,10 @@ def ledger_on(database: Database, mode: Mode) -> GroupCommit[AnyCommand, Answer]
 def recorder_on(ledger: Ledger) -> Recorder:
     """Return what recording needs, with the neighbours played."""
     neighbours = Neighbours()
-    return Recorder(stores=neighbours, members=neighbours, ledger=ledger, hasher=IdentityHasher(bytes(32)))
+    hasher = IdentityHasher(bytes(32))
+    return Recorder(
+        stores=neighbours, members=neighbours, ledger=ledger, hasher=hasher, programs=PROGRAMS, items=neighbours
+    )
 
 
 def servicers_on(database: Database, ledger: Ledger) -> list[Servicer]:

@@ -91,3 +91,45 @@ class StoreSaved(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StoreSaved: _TypeAlias = StoreSaved  # noqa: Y015
+
+@_typing.final
+class MenuItemSaved(_message.Message):
+    """Stream members.menu, aggregate = "itm_" and the first 32 hex digits of the SHA-256 of the code, since a code may be
+    longer than a message's name. The menu item as it is now; others keep it as a copy.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_CODE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    PRICE_MINOR_FIELD_NUMBER: _builtins.int
+    LAUNCHED_ON_FIELD_NUMBER: _builtins.int
+    item_code: _builtins.str
+    version: _builtins.int
+    """Grows by one with every change, so that a copy knows the newer of two."""
+    name: _builtins.str
+    category: _builtins.str
+    """Empty: none."""
+    price_minor: _builtins.int
+    """In the minor unit of the chain's currency."""
+    launched_on: _builtins.str
+    """Since which local day it is sold, like "2026-03-01"; empty: not known."""
+    def __init__(
+        self,
+        *,
+        item_code: _builtins.str = ...,
+        version: _builtins.int = ...,
+        name: _builtins.str = ...,
+        category: _builtins.str = ...,
+        price_minor: _builtins.int = ...,
+        launched_on: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "item_code", b"item_code", "launched_on", b"launched_on", "name", b"name", "price_minor", b"price_minor", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MenuItemSaved: _TypeAlias = MenuItemSaved  # noqa: Y015

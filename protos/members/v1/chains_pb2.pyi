@@ -294,12 +294,15 @@ class MenuItem(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     PRICE_MINOR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    LAUNCHED_ON_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The chain's own code, unique in the chain."""
     name: _builtins.str
     category: _builtins.str
     price_minor: _builtins.int
     version: _builtins.int
+    launched_on: _builtins.str
+    """Since which local day it is sold, like "2026-03-01"; empty: not known."""
     def __init__(
         self,
         *,
@@ -308,10 +311,11 @@ class MenuItem(_message.Message):
         category: _builtins.str = ...,
         price_minor: _builtins.int = ...,
         version: _builtins.int = ...,
+        launched_on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "name", b"name", "price_minor", b"price_minor", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "launched_on", b"launched_on", "name", b"name", "price_minor", b"price_minor", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -356,6 +360,46 @@ class SaveMenuItemsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SaveMenuItemsResponse: _TypeAlias = SaveMenuItemsResponse  # noqa: Y015
+
+@_typing.final
+class GetMenuItemsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        codes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMenuItemsRequest: _TypeAlias = GetMenuItemsRequest  # noqa: Y015
+
+@_typing.final
+class GetMenuItemsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___MenuItem]: ...
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___MenuItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMenuItemsResponse: _TypeAlias = GetMenuItemsResponse  # noqa: Y015
 
 @_typing.final
 class ListMenuItemsRequest(_message.Message):

@@ -60,6 +60,11 @@ class ChainsStub:
                 request_serializer=protos_dot_members_dot_v1_dot_chains__pb2.SaveMenuItemsRequest.SerializeToString,
                 response_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.SaveMenuItemsResponse.FromString,
                 _registered_method=True)
+        self.GetMenuItems = channel.unary_unary(
+                '/huitou.members.v1.Chains/GetMenuItems',
+                request_serializer=protos_dot_members_dot_v1_dot_chains__pb2.GetMenuItemsRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.GetMenuItemsResponse.FromString,
+                _registered_method=True)
         self.ListMenuItems = channel.unary_unary(
                 '/huitou.members.v1.Chains/ListMenuItems',
                 request_serializer=protos_dot_members_dot_v1_dot_chains__pb2.ListMenuItemsRequest.SerializeToString,
@@ -121,6 +126,13 @@ class ChainsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetMenuItems(self, request, context):
+        """Those of up to 500 codes that are on the menu, in the order of the codes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMenuItems(self, request, context):
         """The whole menu, in the order of the codes.
         """
@@ -176,6 +188,11 @@ def add_ChainsServicer_to_server(servicer, server):
                     servicer.SaveMenuItems,
                     request_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.SaveMenuItemsRequest.FromString,
                     response_serializer=protos_dot_members_dot_v1_dot_chains__pb2.SaveMenuItemsResponse.SerializeToString,
+            ),
+            'GetMenuItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMenuItems,
+                    request_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.GetMenuItemsRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_chains__pb2.GetMenuItemsResponse.SerializeToString,
             ),
             'ListMenuItems': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMenuItems,
@@ -334,6 +351,33 @@ class Chains:
             '/huitou.members.v1.Chains/SaveMenuItems',
             protos_dot_members_dot_v1_dot_chains__pb2.SaveMenuItemsRequest.SerializeToString,
             protos_dot_members_dot_v1_dot_chains__pb2.SaveMenuItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMenuItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Chains/GetMenuItems',
+            protos_dot_members_dot_v1_dot_chains__pb2.GetMenuItemsRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_chains__pb2.GetMenuItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,

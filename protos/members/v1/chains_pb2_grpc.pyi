@@ -43,6 +43,8 @@ class ChainsStub:
     """All stores when no id is given, in the order of their ids."""
     SaveMenuItems: _grpc.UnaryUnaryMultiCallable[_chains_pb2.SaveMenuItemsRequest, _chains_pb2.SaveMenuItemsResponse]
     """Adds or changes menu items, by their code; up to 1,000."""
+    GetMenuItems: _grpc.UnaryUnaryMultiCallable[_chains_pb2.GetMenuItemsRequest, _chains_pb2.GetMenuItemsResponse]
+    """Those of up to 500 codes that are on the menu, in the order of the codes."""
     ListMenuItems: _grpc.UnaryUnaryMultiCallable[_chains_pb2.ListMenuItemsRequest, _chains_pb2.ListMenuItemsResponse]
     """The whole menu, in the order of the codes."""
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_chains_pb2.CreateApiKeyRequest, _chains_pb2.CreateApiKeyResponse]
@@ -67,6 +69,8 @@ class ChainsAsyncStub(ChainsStub):
     """All stores when no id is given, in the order of their ids."""
     SaveMenuItems: _aio.UnaryUnaryMultiCallable[_chains_pb2.SaveMenuItemsRequest, _chains_pb2.SaveMenuItemsResponse]  # type: ignore[assignment]
     """Adds or changes menu items, by their code; up to 1,000."""
+    GetMenuItems: _aio.UnaryUnaryMultiCallable[_chains_pb2.GetMenuItemsRequest, _chains_pb2.GetMenuItemsResponse]  # type: ignore[assignment]
+    """Those of up to 500 codes that are on the menu, in the order of the codes."""
     ListMenuItems: _aio.UnaryUnaryMultiCallable[_chains_pb2.ListMenuItemsRequest, _chains_pb2.ListMenuItemsResponse]  # type: ignore[assignment]
     """The whole menu, in the order of the codes."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_chains_pb2.CreateApiKeyRequest, _chains_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
@@ -118,6 +122,14 @@ class ChainsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chains_pb2.SaveMenuItemsResponse, _abc.Awaitable[_chains_pb2.SaveMenuItemsResponse]]:
         """Adds or changes menu items, by their code; up to 1,000."""
+
+    @_abc_1.abstractmethod
+    def GetMenuItems(
+        self,
+        request: _chains_pb2.GetMenuItemsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chains_pb2.GetMenuItemsResponse, _abc.Awaitable[_chains_pb2.GetMenuItemsResponse]]:
+        """Those of up to 500 codes that are on the menu, in the order of the codes."""
 
     @_abc_1.abstractmethod
     def ListMenuItems(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from services.kit.errors import Kind, Problem
 from services.members.domain.chains import MAX_CODE_LENGTH, MAX_NAME_LENGTH, is_code, is_name
@@ -36,6 +37,7 @@ class MenuItem:
     category: str
     price_minor: int
     version: int = 0
+    launched_on: str = ""  # since which local day it is sold, "2026-03-01"; empty: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,17 @@ def check_items(wanted: Sequence[MenuItem]) -> None:
             )
         if not 0 <= item.price_minor <= MAX_PRICE_MINOR:
             raise InvalidMenuItemError(field=f"{path}.priceMinor", why=f"a price is 0 to {MAX_PRICE_MINOR}")
+        if item.launched_on and not is_day(item.launched_on):
+            raise InvalidMenuItemError(field=f"{path}.launchedOn", why='a day is like "2026-03-01"')
         seen.add(item.code)
+
+
+def is_day(text: str) -> bool:
+    """Tell whether `text` is a day of the calendar in the one way of writing it, "2026-03-01"."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def save_items(wanted: Sequence[MenuItem], *, known: Mapping[str, MenuItem], count: int) -> SavedItems:

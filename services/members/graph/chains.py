@@ -41,6 +41,9 @@ class MenuItem:
     category: str | None = strawberry.field(description='Like "noodles"; null: none.')
     price_minor: SafeInt = strawberry.field(description="In the minor unit of the chain's currency.")
     version: SafeInt = strawberry.field(description="Grows by one with every change.")
+    launched_on: str | None = strawberry.field(
+        description='Since which local day it is sold, like "2026-03-01"; null: not known.'
+    )
 
 
 @loader(most=1_000)
@@ -79,4 +82,5 @@ def menu_item(one: pb.MenuItem) -> MenuItem:
         category=one.category or None,
         price_minor=one.price_minor,
         version=one.version,
+        launched_on=one.launched_on or None,
     )

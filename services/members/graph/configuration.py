@@ -37,6 +37,9 @@ class MenuItemInput:
     name: str = strawberry.field(description="As the guest reads it.")
     price_minor: SafeInt = strawberry.field(description="In the minor unit of the chain's currency.")
     category: str | None = strawberry.field(default=None, description='Like "noodles"; null: none.')
+    launched_on: str | None = strawberry.field(
+        default=None, description='Since which local day it is sold, like "2026-03-01"; null: not known.'
+    )
 
 
 @strawberry.input(description="Menu items as they should be.")
@@ -101,7 +104,13 @@ class ConfigurationMutation:
     async def save_menu_items(self, info: Info, wish: Annotated[SaveMenuItemsInput, INPUT]) -> SaveMenuItemsPayload:
         """Save menu items."""
         wanted = [
-            pb.MenuItem(code=one.code, name=one.name, category=one.category or "", price_minor=one.price_minor)
+            pb.MenuItem(
+                code=one.code,
+                name=one.name,
+                category=one.category or "",
+                price_minor=one.price_minor,
+                launched_on=one.launched_on or "",
+            )
             for one in wish.items
         ]
         members = info.context.channel("members")

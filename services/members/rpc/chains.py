@@ -12,12 +12,11 @@ from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
 from services.kit.timestamps import to_timestamp
 from services.members.domain.api_keys import InvalidApiKeyError
-from services.members.domain.menu import MenuItem
 from services.members.domain.stores import WantedStore
-from services.members.rpc.words import KEY_KIND_OF, KEY_KINDS, chain_proto, item_proto, store_proto
+from services.members.rpc.words import KEY_KIND_OF, KEY_KINDS, chain_proto, item_proto, store_proto, wanted_item
 from services.members.usecases.api_keys import KeyDesk, WantedKey, authenticate, create_api_key, revoke_api_key
 from services.members.usecases.chains import ChainFinder, ChainOpener, WantedChain, callers_chain, open_chain
-from services.members.usecases.menu import Menu, save_menu_items
+from services.members.usecases.menu import Menu, get_menu_items, save_menu_items
 from services.members.usecases.stores import get_stores, save_stores
 
 SECRET_BYTES = 32
@@ -76,12 +75,19 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
     async def SaveMenuItems(self, request: pb.SaveMenuItemsRequest, _context: Any) -> pb.SaveMenuItemsResponse:  # noqa: N802 - gRPC's name
         """Add or change menu items."""
         saved = await save_menu_items(
-            [MenuItem(item.code, item.name, item.category, item.price_minor) for item in request.items],
+            [wanted_item(item) for item in request.items],
             caller=caller(),
+            now=self.clock(),
             chains=self.chains,
             menu=self.menu,
+            traceparent=current_traceparent(),
         )
         return pb.SaveMenuItemsResponse(items=[item_proto(item) for item in saved])
+
+    async def GetMenuItems(self, request: pb.GetMenuItemsRequest, _context: Any) -> pb.GetMenuItemsResponse:  # noqa: N802 - gRPC's name
+        """Show some of the menu."""
+        items = await get_menu_items(request.codes, caller=caller(), menu=self.menu)
+        return pb.GetMenuItemsResponse(items=[item_proto(item) for item in items])
 
     async def ListMenuItems(self, _request: pb.ListMenuItemsRequest, _context: Any) -> pb.ListMenuItemsResponse:  # noqa: N802 - gRPC's name
         """Show the menu."""

@@ -57,8 +57,18 @@ def store_proto(store: Store) -> chains_pb2.Store:
 def item_proto(item: MenuItem) -> chains_pb2.MenuItem:
     """Return the menu item."""
     return chains_pb2.MenuItem(
-        code=item.code, name=item.name, category=item.category, price_minor=item.price_minor, version=item.version
+        code=item.code,
+        name=item.name,
+        category=item.category,
+        price_minor=item.price_minor,
+        version=item.version,
+        launched_on=item.launched_on,
     )
+
+
+def wanted_item(item: chains_pb2.MenuItem) -> MenuItem:
+    """Return the menu item as the caller wants it."""
+    return MenuItem(item.code, item.name, item.category, item.price_minor, launched_on=item.launched_on)
 
 
 def written_identity(identity: members_pb2.Identity) -> WrittenIdentity:

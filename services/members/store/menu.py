@@ -1,12 +1,16 @@
-"""Menu items in MongoDB."""
+"""Menu items in MongoDB: what changed and its event are one transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pymongo import UpdateOne
 
 from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
+from services.kit.outbox.events import EventCursor
+from services.kit.outbox.outbox import Outbox
+from services.members import events
 from services.members.domain.menu import MAX_ITEMS, MenuItem, SavedItems, save_items
 from services.members.store.collections import MENU_ITEMS
 from services.members.store.turns import read_turn, take_turn
@@ -17,52 +21,74 @@ NO_ID = {"_id": False}
 class MongoMenu:
     """Menus of one service's database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
 
-    async def save(self, wanted: Sequence[MenuItem], *, chain: str) -> SavedItems:
-        """Fold `wanted` over what is there, and keep what changed."""
+    async def save(self, wanted: Sequence[MenuItem], *, chain: str, now: datetime, traceparent: str) -> SavedItems:
+        """Fold `wanted` over what is there, and keep and tell what changed."""
 
         async def once(session: Session) -> SavedItems:
             turn = await read_turn(self._database, chain=chain, of="menu", session=session)
             codes = {"chain": chain, "code": {"$in": [item.code for item in wanted]}}
-            known = {item.code: item for item in await self._find(codes, session=session)}
+            found = {one["code"]: one for one in await self._find(codes, session=session)}
+            known = {code: _item_of(one) for code, one in found.items()}
             saved = save_items(wanted, known=known, count=turn.count)
             if saved.changed:
-                new = [_document(chain, item) for item in saved.changed if item.code not in known]
-                updates = [_update(chain, item) for item in saved.changed if item.code in known]
-                await take_turn(self._database, turn, chain=chain, of="menu", added=len(new), session=session)
-                collection = self._database.collection(MENU_ITEMS)
-                await insert_new(collection, new, session=session)
-                await write_guarded(collection, updates, session=session)
+                added = sum(item.code not in known for item in saved.changed)
+                await take_turn(self._database, turn, chain=chain, of="menu", added=added, session=session)
+                before = {code: _cursor_of(one) for code, one in found.items()}
+                told = [(item, before.get(item.code, EventCursor()).next(now)) for item in saved.changed]
+                await self._write(chain, told, session)
+                await self._outbox.write(
+                    [
+                        events.menu_item_saved(item, cursor, chain=chain, now=now, traceparent=traceparent)
+                        for item, cursor in told
+                    ],
+                    session,
+                )
             return saved
 
         return await self._database.in_transaction(once)
 
     async def every(self, chain: str) -> list[MenuItem]:
         """Return all items in the order of their codes."""
-        return await self._find({"chain": chain})
+        return [_item_of(one) for one in await self._find({"chain": chain})]
 
-    async def _find(self, condition: Document, *, session: Session | None = None) -> list[MenuItem]:
+    async def find(self, chain: str, codes: frozenset[str]) -> list[MenuItem]:
+        """Return those of `codes` that are on the menu, in the order of their codes."""
+        return [_item_of(one) for one in await self._find({"chain": chain, "code": {"$in": sorted(codes)}})]
+
+    async def _find(self, condition: Document, *, session: Session | None = None) -> list[Document]:
         found = self._database.collection(MENU_ITEMS).find(condition, NO_ID, session=session)
-        return [_item_of(one) for one in await found.sort("code", 1).to_list(MAX_ITEMS)]
+        return await found.sort("code", 1).to_list(MAX_ITEMS)
+
+    async def _write(self, chain: str, changed: Sequence[tuple[MenuItem, EventCursor]], session: Session) -> None:
+        new: list[Document] = []
+        updates: list[UpdateOne] = []
+        for item, cursor in changed:
+            key: Document = {"chain": chain, "code": item.code}
+            if item.version == 1:
+                new.append({**key, **_content(item, cursor)})
+            else:
+                updates.append(UpdateOne({**key, "version": item.version - 1}, {"$set": _content(item, cursor)}))
+        collection = self._database.collection(MENU_ITEMS)
+        await insert_new(collection, new, session=session)
+        await write_guarded(collection, updates, session=session)
 
 
-def _document(chain: str, item: MenuItem) -> Document:
+def _content(item: MenuItem, cursor: EventCursor) -> Document:
     return {
-        "chain": chain,
-        "code": item.code,
         "name": item.name,
         "category": item.category,
         "price_minor": item.price_minor,
+        "launched_on": item.launched_on,
         "version": item.version,
+        "events": {"sequence": cursor.sequence, "at": cursor.at},
     }
 
 
-def _update(chain: str, item: MenuItem) -> UpdateOne:
-    content = _document(chain, item)
-    key = {name: content.pop(name) for name in MENU_ITEMS.shard_key}
-    return UpdateOne({**key, "version": item.version - 1}, {"$set": content})
+def _cursor_of(document: Document) -> EventCursor:
+    return EventCursor(**document.get("events", {}))  # items saved before they were told of have none
 
 
 def _item_of(document: Document) -> MenuItem:
@@ -72,4 +98,5 @@ def _item_of(document: Document) -> MenuItem:
         category=document["category"],
         price_minor=document["price_minor"],
         version=document["version"],
+        launched_on=document.get("launched_on", ""),
     )

@@ -15,7 +15,7 @@ class TooManyError(Problem):
     code = "TOO_MANY"
 
 
-def check_count(asked: Sized, *, field: str) -> None:
-    """Refuse a call that asks for more than `MAX_IN_CALL` items."""
-    if len(asked) > MAX_IN_CALL:
-        raise TooManyError(field=field, count=len(asked), most=MAX_IN_CALL)
+def check_count(asked: Sized, *, field: str, most: int = MAX_IN_CALL) -> None:
+    """Refuse a call that asks for more than `most` items."""
+    if len(asked) > most:
+        raise TooManyError(field=field, count=len(asked), most=most)

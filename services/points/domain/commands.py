@@ -38,8 +38,9 @@ class BookPurchase(Command):
     time_zone: str  # the store's
     purchase_id: str
     region: str = ""  # the store's
-    items: Mapping[str, Item] = field(default_factory=dict)  # what the menu says of those that the receipt names
     opens_account: bool = False  # members says that the member exists, so a missing account is a new one
+    # Of the menu, by code, as far as known when it was recorded; the receipt itself stays as the till sent it.
+    items: Mapping[str, Item] = field(default_factory=dict, hash=False)
 
     @property
     def account(self) -> str:

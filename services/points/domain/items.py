@@ -1,4 +1,4 @@
-"""Menu items, as members last told them."""
+"""Items of the menu, as far as rules ask about them."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,9 +6,9 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What rules may look at of an item: its category, and since when it is sold."""
+    """An item as members told of it. `version` grows by one with every change."""
 
     code: str
-    version: int = 0
-    category: str = ""
-    launched_on: date | None = None
+    version: int
+    category: str  # empty: none
+    launched_on: date | None  # since which local day it is sold; None: not known

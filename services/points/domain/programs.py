@@ -95,6 +95,11 @@ class Programs:
         return self.versions[0]
 
     @property
+    def needs_items(self) -> bool:
+        """Tell whether a version's rules look at what the menu says of an item."""
+        return any(program.earning.needs_items for program in self.versions)
+
+    @property
     def may_owe(self) -> bool:
         """Tell whether a refund could have left a debt."""
         return any(program.take_back is TakeBack.DEBT for program in self.versions)

@@ -137,7 +137,7 @@ class LineMatch:
     def has(self, line: Line, items: Mapping[str, Item], today: date) -> bool:
         """Tell whether the line is one of these. With items and categories, either may name it."""
         item = items.get(line.item_code)
-        category = line.category or (item.category if item else "")
+        category = line.category or (item.category if item else "")  # as `sale_facts.category_of`
         if line.item_code in self.not_items or category in self.not_categories:
             return False
         if (self.items or self.categories) and not (line.item_code in self.items or category in self.categories):
@@ -234,7 +234,7 @@ class Earning:
     @property
     def needs_items(self) -> bool:
         """Tell whether a rule looks at what the menu says of an item."""
-        return any(rule.lines or isinstance(rule.effect, PerPiece) for rule in self.rules) or bool(self.excluded)
+        return bool(self.excluded) or any(rule.lines or "categories" in rule.where.condition for rule in self.rules)
 
     @property
     def needs_facts(self) -> bool:

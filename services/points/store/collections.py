@@ -18,6 +18,8 @@ REFUNDS = Keyed("refunds", ("chain", "key"))
 ADJUSTMENTS = Keyed("adjustments", ("chain", "adjustment"))
 STORES = Keyed("stores", ("chain", "store"))
 """Copies of members' stores."""
+MENU_ITEMS = Keyed("menu_items", ("chain", "code"))
+"""Copies of members' menu items."""
 PAYERS = Keyed("payers", ())
 """Accounts of payers whom members could not be asked about, of all chains, until they are moved: few, or none."""
 DAYS = Keyed("ledger_days", ("chain", "day"))
@@ -64,6 +66,7 @@ INDEXES = {
         ),
     ],
     STORES: [IndexModel([("chain", ASCENDING), ("store", ASCENDING)], unique=True)],
+    MENU_ITEMS: [IndexModel([("chain", ASCENDING), ("code", ASCENDING)], unique=True)],
     PAYERS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
     DAYS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
     SEALS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],

@@ -7,8 +7,10 @@ from pymongo import UpdateOne
 from services.kit.mongo.database import Database, Session
 from services.kit.outbox.events import EventCursor
 from services.points.domain.accounts import Account
+from services.points.domain.items import Item
 from services.points.store.collections import ACCOUNTS
 from services.points.store.documents.accounts import account_document
+from services.points.store.items import ItemCopies
 from services.points.store.stores import StoreCopies
 from services.points.usecases.record_purchases import Store
 
@@ -16,8 +18,8 @@ from services.points.usecases.record_purchases import Store
 class MongoCopies:
     """Copies in one service's database."""
 
-    def __init__(self, database: Database, stores: StoreCopies, session: Session) -> None:
-        self._database, self._stores, self._session = database, stores, session
+    def __init__(self, database: Database, stores: StoreCopies, items: ItemCopies, session: Session) -> None:
+        self._database, self._stores, self._items, self._session = database, stores, items, session
 
     async def open_accounts(self, members: Sequence[tuple[str, str]]) -> None:
         """Open an empty account for each (chain, member) that has none, so that booking finds it without asking."""
@@ -34,3 +36,7 @@ class MongoCopies:
     async def save_stores(self, stores: Sequence[tuple[str, Store]]) -> None:
         """Keep each (chain, store) unless a newer version is there."""
         await self._stores.save(stores, self._session)
+
+    async def save_items(self, items: Sequence[tuple[str, Item]]) -> None:
+        """Keep each (chain, item) unless a newer version is there."""
+        await self._items.save(items, self._session)

@@ -23,4 +23,5 @@ async def _second(database: Database) -> None:
 MIGRATIONS = (
     Migration(1, "accounts, entries, receipts and stores", _first),
     Migration(2, "lots, holds, refunds, adjustments, notes, payers, days and seals", _second),
+    Migration(3, "copies of menu items", _first),
 )

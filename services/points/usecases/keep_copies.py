@@ -1,8 +1,9 @@
-"""Keep what points must know at once: accounts for members, copies of stores."""
+"""Keep what points must know at once: accounts for members, copies of stores and of menu items."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from services.points.domain.items import Item
 from services.points.usecases.record_purchases import Store
 
 
@@ -15,12 +16,21 @@ class Copies(Protocol):
     async def save_stores(self, stores: Sequence[tuple[str, Store]]) -> None:
         """Keep each (chain, store) unless a newer version is there."""
 
+    async def save_items(self, items: Sequence[tuple[str, Item]]) -> None:
+        """Keep each (chain, item) unless a newer version is there."""
+
 
 async def keep_copies(
-    *, enrolled: Sequence[tuple[str, str]], saved: Sequence[tuple[str, Store]], copies: Copies
+    *,
+    enrolled: Sequence[tuple[str, str]],
+    stores: Sequence[tuple[str, Store]],
+    items: Sequence[tuple[str, Item]],
+    copies: Copies,
 ) -> None:
-    """Take over a batch of news from members: (chain, member) and (chain, store) pairs in their order."""
+    """Take over a batch of news from members: (chain, member), (chain, store) and (chain, item) in their order."""
     if enrolled:
         await copies.open_accounts(enrolled)
-    if saved:
-        await copies.save_stores(saved)
+    if stores:
+        await copies.save_stores(stores)
+    if items:
+        await copies.save_items(items)

@@ -11,8 +11,10 @@ from services.points.domain.accounts import NoAccountError
 from services.points.domain.batches import Recorded
 from services.points.domain.commands import BookPurchase
 from services.points.domain.identities import IdentityHasher, payer_account
+from services.points.domain.items import Item
 from services.points.domain.purchases import InvalidPurchaseError, Purchase, check
 from services.points.usecases.ledger import Call, Ledger
+from services.points.usecases.programs import ProgramSource
 
 MAX_PURCHASES = 5_000
 """Receipts in one call."""
@@ -89,6 +91,13 @@ class Stores(Protocol):
         """Return those of `ids` that exist, by id."""
 
 
+class Items(Protocol):
+    """The chain's menu: copies, asked for at members where one is missing."""
+
+    async def items(self, chain: str, codes: frozenset[str]) -> Mapping[str, Item]:
+        """Return those of `codes` that are on the menu, by code; those alone that are known when members is away."""
+
+
 class Members(Protocol):
     """Who members are."""
 
@@ -110,6 +119,8 @@ class Recorder:
     members: Members
     ledger: Ledger
     hasher: IdentityHasher
+    programs: ProgramSource
+    items: Items
 
 
 @dataclass(slots=True)
@@ -153,7 +164,7 @@ async def _record_part(receipts: Sequence[Receipt], call: Call, recorder: Record
             traceparent=call.traceparent,
         )
         prepared.append(command)
-    return await _book(prepared, recorder)
+    return await _book(await _with_items(prepared, recorder), recorder)
 
 
 def known_store(store: str, stores: Mapping[str, Store], caller: Principal) -> Store:
@@ -163,6 +174,23 @@ def known_store(store: str, stores: Mapping[str, Store], caller: Principal) -> S
     if not caller.may_use_store(store):
         raise NotAllowedError(field="storeId", why="its key is for another store")
     return known
+
+
+async def _with_items(prepared: list[BookPurchase | Problem], recorder: Recorder) -> list[BookPurchase | Problem]:
+    """Give each command what is known of the items on its receipt, asked for once for all of them."""
+    commands = [one for one in prepared if isinstance(one, BookPurchase)]
+    codes = frozenset(line.item_code for one in commands for line in one.purchase.lines if line.item_code)
+    if not codes:
+        return prepared
+    chain = commands[0].chain
+    if not (await recorder.programs.of([chain]))[chain].needs_items:
+        return prepared
+    known = await recorder.items.items(chain, codes)
+    return [one if isinstance(one, Problem) else replace(one, items=_items_of(one, known)) for one in prepared]
+
+
+def _items_of(command: BookPurchase, known: Mapping[str, Item]) -> Mapping[str, Item]:
+    return {line.item_code: known[line.item_code] for line in command.purchase.lines if line.item_code in known}
 
 
 def _with_payer(receipt: Receipt, call: Call, recorder: Recorder) -> Receipt:

@@ -9,7 +9,7 @@ from protos.members.v1 import chains_pb2 as pb
 from services.kit.errors import Kind
 from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import OUTBOX
-from services.members.store.collections import STORES
+from services.members.store.collections import MENU_ITEMS, STORES
 from tests.support.members_service import OPERATOR, MembersService, staff
 
 
@@ -149,6 +149,63 @@ async def test_the_menu_is_saved_and_listed(service: MembersService, chain: str,
     assert [(item.code, item.price_minor, item.version) for item in menu.items] == [("n", 3_200, 1), ("t", 500, 2)]
     theirs = await service.call(service.chains.ListMenuItems, pb.ListMenuItemsRequest(), staff(other_chain))
     assert list(theirs.items) == []
+
+
+async def menu_events(database: Database, chain: str) -> list[tuple[str, int, events_pb2.MenuItemSaved]]:
+    """Return (aggregate, sequence, body) of each waiting event of the menu, by code and sequence."""
+    rows = await database.collection(OUTBOX).find({"chain": chain, "stream": "members.menu"}).to_list()
+    told = [(row["aggregate"], row["sequence"], events_pb2.MenuItemSaved.FromString(row["body"])) for row in rows]
+    return sorted(told, key=lambda one: (one[2].item_code, one[1]))
+
+
+async def test_each_change_of_an_item_is_told_in_its_order(service: MembersService, chain: str) -> None:
+    noodles = pb.MenuItem(code="n", name="Noodles", category="main", price_minor=3_200, launched_on="2026-03-01")
+    tea = pb.MenuItem(code="茶" * 64, name="Tea", price_minor=0)
+    for items in ([noodles, tea], [noodles], [tea, pb.MenuItem(code="n", name="Noodles", price_minor=3_200)]):
+        await service.call(service.chains.SaveMenuItems, pb.SaveMenuItemsRequest(items=items), staff(chain))
+    told = await menu_events(service.database, chain)
+    first = events_pb2.MenuItemSaved(
+        item_code="n", version=1, name="Noodles", category="main", price_minor=3_200, launched_on="2026-03-01"
+    )
+    second = events_pb2.MenuItemSaved(item_code="n", version=2, name="Noodles", price_minor=3_200)
+    third = events_pb2.MenuItemSaved(item_code="茶" * 64, version=1, name="Tea")
+    assert [(sequence, body) for _, sequence, body in told] == [(1, first), (2, second), (1, third)]
+    assert [aggregate for aggregate, _, _ in told] == [
+        "itm_1b16b1df538ba12dc3f97edbb85caa70",
+        "itm_1b16b1df538ba12dc3f97edbb85caa70",
+        "itm_6d211966f5dddc9b0863495d87ff0a24",
+    ]
+
+
+async def test_an_item_from_before_it_was_told_of_is_told_with_its_next_change(
+    service: MembersService, chain: str
+) -> None:
+    old = {"chain": chain, "code": "n", "name": "Noodles", "category": "", "price_minor": 1, "version": 3}
+    await service.database.collection(MENU_ITEMS).insert_one(dict(old))
+    request = pb.SaveMenuItemsRequest(items=[pb.MenuItem(code="n", name="Noodles", price_minor=2)])
+    saved = await service.call(service.chains.SaveMenuItems, request, staff(chain))
+    assert list(saved.items) == [pb.MenuItem(code="n", name="Noodles", price_minor=2, version=4)]
+    [(_, sequence, body)] = await menu_events(service.database, chain)
+    assert (sequence, body.version) == (1, 4)
+
+
+async def test_items_are_found_by_their_codes(service: MembersService, chain: str, other_chain: str) -> None:
+    tea = pb.MenuItem(code="t", name="Tea", price_minor=500, launched_on="2026-03-01")
+    noodles = pb.MenuItem(code="n", name="Noodles", price_minor=3_200)
+    egg = pb.MenuItem(code="e", name="Egg", price_minor=200)
+    request = pb.SaveMenuItemsRequest(items=[tea, noodles, egg])
+    saved = {one.code: one for one in (await service.call(service.chains.SaveMenuItems, request, staff(chain))).items}
+
+    async def get(of: str, *codes: str) -> list[pb.MenuItem]:
+        answer = await service.call(service.chains.GetMenuItems, pb.GetMenuItemsRequest(codes=codes), staff(of))
+        return list(answer.items)
+
+    assert await get(chain, "t", "n", "x", "t") == [saved["n"], saved["t"]]
+    assert await get(chain) == []
+    assert await get(other_chain, "t") == []
+    too_many = pb.GetMenuItemsRequest(codes=[str(number) for number in range(501)])
+    refused = await service.refusal(service.chains.GetMenuItems, too_many, staff(chain))
+    assert (refused.code, refused.field) == ("TOO_MANY", "codes")
 
 
 async def test_a_wrong_menu_item_refuses_all_of_them(service: MembersService, chain: str) -> None:

@@ -138,12 +138,29 @@ async def test_stores_menus_and_keys_are_kept(service: MembersService, chain: st
         service,
         staff(chain),
         """mutation { saveStores(input: {stores: [{code: "b", name: "Bund"}]}) { stores { id code timeZone version } }
-            saveMenuItems(input: {items: [{code: "n", name: "Noodles", priceMinor: 3200}]}) {
-              items { code category priceMinor version } } }""",
+            saveMenuItems(input: {items: [
+              {code: "n", name: "Noodles", priceMinor: 3200}
+              {code: "t", name: "Tea", priceMinor: 500, launchedOn: "2026-03-01"}]}) {
+              items { code category priceMinor version launchedOn } } }""",
     )
     store = saved["saveStores"]["stores"][0]
     assert store == {"id": store["id"], "code": "b", "timeZone": "Asia/Shanghai", "version": 1}
-    assert saved["saveMenuItems"]["items"] == [{"code": "n", "category": None, "priceMinor": 3_200, "version": 1}]
+    noodles = {"code": "n", "category": None, "priceMinor": 3_200, "version": 1, "launchedOn": None}
+    assert saved["saveMenuItems"]["items"] == [
+        noodles,
+        {"code": "t", "category": None, "priceMinor": 500, "version": 1, "launchedOn": "2026-03-01"},
+    ]
+    shown = await ask(service, staff(chain), "{ menu { code launchedOn } }")
+    assert shown["menu"] == [{"code": "n", "launchedOn": None}, {"code": "t", "launchedOn": "2026-03-01"}]
+    refused = await ask(
+        service,
+        staff(chain),
+        """mutation { saveMenuItems(input: {items: [{code: "n", name: "N", priceMinor: 1, launchedOn: "1 March"}]}) {
+            items { code } userErrors { code field message } } }""",
+    )
+    why = 'The menu item is not right: a day is like "2026-03-01".'
+    error = {"code": "INVALID_MENU_ITEM", "field": "items.0.launchedOn", "message": why}
+    assert refused["saveMenuItems"] == {"items": [], "userErrors": [error]}
     text = """mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { id secret userErrors { code } } }"""
     wish = {"kind": "TILL", "subject": "till 1", "scopes": ["purchases:write"], "storeIds": [store["id"]]}
     created = (await ask(service, staff(chain), text, input=wish))["createApiKey"]

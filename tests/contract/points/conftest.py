@@ -14,12 +14,14 @@ from services.points.domain.commands import AnyCommand
 from services.points.domain.identities import IdentityHasher
 from services.points.domain.programs import Programs
 from services.points.main import group_commit, servicers
+from services.points.store.items import ItemCopies
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.stores import StoreCopies
 from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import Recorder
 from tests.contract.points.desk import KnownMembers, Points
 from tests.support.clock import FixedClock
+from tests.support.programs import program_with
 from tests.support.served import served
 
 SIGNER = OwnKey("points/test", Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -47,8 +49,11 @@ async def migrated(database: Database) -> Database:
 async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> AsyncIterator[Points]:
     members = KnownMembers()
     stores = StoreCopies(migrated, source=members, clock=clock)
-    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=IdentityHasher(bytes(32)))
-    registrations = servicers(migrated, recorder=recorder, programs=OneProgram(Programs()), signer=SIGNER, clock=clock)
+    items = ItemCopies(migrated, source=members, clock=clock)
+    programs = OneProgram(Programs((program_with(stamped=("coffee",)),)))
+    hasher = IdentityHasher(bytes(32))
+    recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher, programs=programs, items=items)
+    registrations = servicers(migrated, recorder=recorder, programs=programs, signer=SIGNER, clock=clock)
     async with served(registrations) as channel:
         yield Points(channel, migrated, members, recorder)
 

@@ -15,6 +15,7 @@ from services.kit.mongo.database import Database
 from services.kit.principal import Caller, Principal
 from services.kit.rpc import RemoteProblem, RpcChannel
 from services.kit.timestamps import to_timestamp
+from services.points.domain.items import Item
 from services.points.store.collections import ENTRIES, RECEIPTS
 from services.points.usecases.record_purchases import Identity, Payer, Recorder, Store
 from tests.support.clock import FixedClock
@@ -57,6 +58,8 @@ class KnownMembers:
     asked: list[frozenset[str]] = field(default_factory=list)
     payers: list[Payer] = field(default_factory=list)
     away: bool = False
+    menu: dict[str, Item] = field(default_factory=dict)
+    asked_items: list[frozenset[str]] = field(default_factory=list)
 
     async def resolve(self, chain: str, identities: frozenset[Identity]) -> Mapping[Identity, str]:
         if self.away:
@@ -77,6 +80,12 @@ class KnownMembers:
     async def stores(self, chain: str, ids: frozenset[str]) -> Mapping[str, Store]:
         known = {id_: Store(id=id_, version=1, time_zone="Asia/Shanghai", currency="CNY") for id_ in ("sto_1", "sto_2")}
         return {id_: known[id_] for id_ in ids & known.keys()} if chain == "chn_1" else {}
+
+    async def items(self, chain: str, codes: frozenset[str]) -> Mapping[str, Item]:
+        self.asked_items.append(codes)
+        if self.away:
+            raise AwayError
+        return {code: self.menu[code] for code in codes & self.menu.keys()} if chain == "chn_1" else {}
 
 
 @dataclass

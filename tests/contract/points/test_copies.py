@@ -6,6 +6,7 @@ from services.kit.outbox.events import Event
 from services.points.consumers import MembersHandler
 from services.points.store.collections import ACCOUNTS, STORES
 from services.points.store.copies import MongoCopies
+from services.points.store.items import ItemCopies
 from services.points.store.stores import StoreCopies
 from tests.contract.points.conftest import Ledger
 from tests.contract.points.desk import KnownMembers
@@ -32,7 +33,8 @@ def saved(version: int, time_zone: str) -> Event:
 
 
 async def hear(database: Database, stores: StoreCopies, *events: Event) -> None:
-    handler = MembersHandler(partial(MongoCopies, database, stores))
+    items = ItemCopies(database, source=KnownMembers(), clock=FixedClock())
+    handler = MembersHandler(partial(MongoCopies, database, stores, items))
     await database.in_transaction(partial(handler, events))
 
 

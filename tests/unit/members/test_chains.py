@@ -96,6 +96,16 @@ def test_what_is_no_store_is_refused(wanted: list[WantedStore], field: str) -> N
     assert refused.value.field == field
 
 
+def test_another_day_of_launch_is_a_change() -> None:
+    known = {"n1": MenuItem("n1", "Noodles", "main", 3_200, 4, "2026-03-01")}
+    same, later = (MenuItem("n1", "Noodles", "main", 3_200, launched_on=day) for day in ("2026-03-01", "2026-03-02"))
+    check_items([later])
+    assert save_items([same], known=known, count=1).changed == ()
+    assert save_items([later], known=known, count=1).changed == (
+        MenuItem("n1", "Noodles", "main", 3_200, 5, "2026-03-02"),
+    )
+
+
 def test_menu_items_are_versioned_like_stores() -> None:
     known = {"n1": MenuItem("n1", "Noodles", "main", 3_200, 4), "n2": MenuItem("n2", "Tea", "", 0, 1)}
     wanted = [MenuItem("n1", "Noodles", "main", 3_200), MenuItem("n2", "Tea", "", 500), MenuItem("n3", "Egg", "", 200)]
@@ -111,6 +121,9 @@ def test_menu_items_are_versioned_like_stores() -> None:
         (MenuItem("t", "", "", 0), "items.0.name"),
         (MenuItem("t", "Tea", "c" * 201, 0), "items.0.category"),
         (MenuItem("t", "Tea", "", -1), "items.0.priceMinor"),
+        (MenuItem("t", "Tea", "", 0, launched_on="20260301"), "items.0.launchedOn"),
+        (MenuItem("t", "Tea", "", 0, launched_on="2026-02-29"), "items.0.launchedOn"),
+        (MenuItem("t", "Tea", "", 0, launched_on="2026-3-1"), "items.0.launchedOn"),
     ],
 )
 def test_what_is_no_menu_item_is_refused(item: MenuItem, field: str) -> None:

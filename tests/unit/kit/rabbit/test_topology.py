@@ -22,6 +22,7 @@ def test_the_repositorys_own_file() -> None:
         "points.account": frozenset({"members", "campaigns", "feedback"}),
         "members.member": frozenset({"points", "feedback"}),
         "members.store": frozenset({"points"}),
+        "members.menu": frozenset({"points"}),
         "campaigns.coupon": frozenset({"members"}),
         "feedback.case": frozenset({"members"}),
     }
