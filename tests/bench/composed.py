@@ -17,6 +17,7 @@ from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
 from services.kit.keys import OwnKey
 from services.kit.mongo import command_keys
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import Database
 from services.kit.outbox import outbox as outbox_collections
 from services.kit.outbox.events import EventCursor
@@ -132,7 +133,11 @@ def recorder_on(ledger: Ledger) -> Recorder:
 def servicers_on(database: Database, ledger: Ledger) -> list[Servicer]:
     """Return what answers calls, as in the product."""
     return main.servicers(
-        database, recorder=recorder_on(ledger), programs=Programs(), signer=SIGNER, clock=system_clock
+        database,
+        recorder=recorder_on(ledger),
+        programs=Programs(),
+        signer=SIGNER,
+        clocks=MongoChainClocks(database, system=system_clock),
     )
 
 

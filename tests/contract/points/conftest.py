@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.kit.group_commit import GroupCommit
 from services.kit.keys import OwnKey
 from services.kit.mongo import command_keys
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import Database
 from services.kit.outbox import outbox
 from services.kit.outbox.outbox import Outbox
@@ -46,8 +47,9 @@ async def migrated(database: Database) -> Database:
 async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> AsyncIterator[Points]:
     members = KnownMembers()
     stores = StoreCopies(migrated, source=members, clock=clock)
+    clocks = MongoChainClocks(migrated, system=clock)
     recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=IdentityHasher(bytes(32)))
-    registrations = servicers(migrated, recorder=recorder, programs=Programs(), signer=SIGNER, clock=clock)
+    registrations = servicers(migrated, recorder=recorder, programs=Programs(), signer=SIGNER, clocks=clocks)
     async with served(registrations) as channel:
         yield Points(channel, migrated, members, recorder)
 
