@@ -12,10 +12,12 @@ from typing import Protocol
 SANDBOX_PREFIX = "sbx"
 """What a sandbox's id begins with, so that nobody has to ask which kind of chain it is."""
 
+_BEGINNING = f"{SANDBOX_PREFIX}_"
+
 
 def is_sandbox(chain: str) -> bool:
     """Tell whether the chain of this id has a clock of its own."""
-    return chain.startswith(f"{SANDBOX_PREFIX}_")
+    return chain.startswith(_BEGINNING)
 
 
 class ChainClocks(Protocol):

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,7 +50,7 @@ def moment(instant: str) -> datetime:
     return datetime.fromisoformat(instant)
 
 
-async def test_forty_days_pass_in_a_sandbox(platform: Platform) -> None:
+async def test_forty_days_pass_in_a_sandbox(platform: Platform, tmp_path: Path) -> None:
     chain = await platform.open_chain("sandbox-chain", stores={"A": "Bund"}, sandbox=True)
     assert chain.id.startswith("sbx_")
     async with platform.operator() as operator:
@@ -96,4 +97,9 @@ async def test_forty_days_pass_in_a_sandbox(platform: Platform) -> None:
     assert (entry["kind"], moment(entry["occurredAt"]), moment(entry["bookedAt"])) == ("PURCHASE", now, now)
     assert after["visits"]["count"] == 2
     assert now in [moment(one["invitedAt"]) for one in after["invitations"]]
-    assert (await huitou(platform, "verify-ledger", "--chain", chain.id))[0] == 0
+    assert (await huitou(platform, "verify-ledger", "--chain", chain.id, "--state", str(tmp_path)))[0] == 0
+
+    code, _, err = await huitou(platform, "sandbox", "move", chain.id, "--to", began.isoformat())
+    assert (code, "time goes forward only" in err) == (1, True)
+    code, _, err = await huitou(platform, "sandbox", "move", "sbx_nowhere", "--by", "1d")
+    assert (code, "There is no such chain" in err) == (1, True)

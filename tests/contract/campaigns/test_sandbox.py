@@ -35,6 +35,7 @@ async def test_one_batch_of_two_chains_is_worked_off_at_two_times(campaigns: Cam
     [sandboxed] = await campaigns.coupons(caller=SANDBOX_STAFF)
     assert (real.state, sandboxed.state) == (pb.COUPON_STATE_EXPIRED, pb.COUPON_STATE_OPEN)
     await clocks.move(SANDBOX, START + 70 * DAY)
+    assert [one.state for one in await campaigns.coupons(caller=SANDBOX_STAFF)] == [pb.COUPON_STATE_EXPIRED]
     with pytest.raises(RemoteProblem) as refused:
         await campaigns.redeem(sandboxed.id, caller=SANDBOX_TILL)
     assert refused.value.code == "COUPON_EXPIRED"

@@ -172,6 +172,27 @@ async def test_what_does_not_arrive_is_named() -> None:
     assert members.now == START
 
 
+@dataclass
+class Scripted(Part):
+    """A service whose counts are as they were written down, look after look."""
+
+    script: list[Counts] = field(default_factory=list)
+
+    async def counts(self) -> Counts:
+        return self.script.pop(0)
+
+
+async def test_what_was_heard_is_compared_with_what_is_told_later() -> None:
+    """The first look of all found nothing told and nothing heard, and yet an event was told meanwhile."""
+    world = World()
+    told = [Counts({"points.noun": count}, {}) for count in (0, 1, 1, 1, 1)]
+    heard = [Counts({}, {"points.noun": count}) for count in (0, 0, 1, 1, 1)]
+    points = Scripted("points", world, now=START, stands=True, script=told)
+    members = Scripted("members", world, now=START, stands=True, script=heard)
+    assert await moved(sandbox(points, members), START) == [START]
+    assert len(members.script) == 1  # heard at the third look, compared with what was told at the fourth
+
+
 def given_words(*words: str) -> argparse.Namespace:
     return parsed(["sandbox", "move", *words])
 
