@@ -44,11 +44,11 @@ class Operator:
         await self._members.close()
         await self._campaigns.close()
 
-    async def open_chain(self, key: str, *, name: str, currency: str, time_zone: str) -> str:
+    async def open_chain(self, key: str, *, name: str, currency: str, time_zone: str, sandbox: bool = False) -> str:
         """Return the chain's id; the same one for the same key."""
         answer = await self._members.call(
             self._members.stub(ChainsStub).OpenChain,
-            chains_pb2.OpenChainRequest(key=key, name=name, currency=currency, time_zone=time_zone),
+            chains_pb2.OpenChainRequest(key=key, name=name, currency=currency, time_zone=time_zone, sandbox=sandbox),
             principal=self._principal,
             timeout_s=ANSWER_WITHIN_S,
             idempotent=True,

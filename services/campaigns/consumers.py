@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from services.campaigns.events import tier_reached
 from services.campaigns.usecases import Unit, issue_coupons
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.ids import MakeId
 from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
@@ -13,14 +13,15 @@ from services.kit.outbox.events import Event
 class PointsHandler:
     """Handles a batch of events of points.account."""
 
-    def __init__(self, unit: Callable[[Session], Unit], *, make_id: MakeId, clock: Clock) -> None:
-        self._unit, self._make_id, self._clock = unit, make_id, clock
+    def __init__(self, unit: Callable[[Session], Unit], *, make_id: MakeId, clocks: ChainClocks) -> None:
+        self._unit, self._make_id, self._clocks = unit, make_id, clocks
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Apply `events` within the transaction of `session`."""
+        reached = [one for event in events if (one := tier_reached(event))]
         await issue_coupons(
-            [reached for event in events if (reached := tier_reached(event))],
+            reached,
             unit=self._unit(session),
             make_id=self._make_id,
-            now=self._clock(),
+            nows=await self._clocks.each(one.chain for one in reached),
         )

@@ -16,12 +16,12 @@ def build(config: ServiceConfig) -> Service:
     """Return the campaigns service."""
     chassis = Chassis.of(config)
     coupons = MongoCoupons(chassis.database, chassis.outbox)
-    servicer = CampaignsServicer(work=coupons, coupons=coupons, make_id=make_id, clock=chassis.clock)
+    servicer = CampaignsServicer(work=coupons, coupons=coupons, make_id=make_id, clocks=chassis.clocks)
     registration = add_CampaignsServicer_to_server, servicer, campaigns_pb2.DESCRIPTOR.services_by_name["Campaigns"]
     return chassis.service(
         migrations=MIGRATIONS,
         servicers=[registration],
-        handle=PointsHandler(coupons.unit, make_id=make_id, clock=chassis.clock),
+        handle=PointsHandler(coupons.unit, make_id=make_id, clocks=chassis.clocks),
         parts=[],
     )
 

@@ -18,7 +18,7 @@ from services.campaigns.usecases import (
     redeem_coupon,
     save_tier_offer,
 )
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.errors import Kind, Problem
 from services.kit.ids import MakeId
 from services.kit.rpc.server import caller
@@ -46,7 +46,7 @@ class CampaignsServicer(campaigns_pb2_grpc.CampaignsServicer):
     work: Work
     coupons: Coupons
     make_id: MakeId
-    clock: Clock
+    clocks: ChainClocks
 
     async def SaveTierOffer(self, request: pb.SaveTierOfferRequest, _context: Any) -> pb.SaveTierOfferResponse:  # noqa: N802 - gRPC's name
         """Let an offer hold for its level."""
@@ -57,7 +57,9 @@ class CampaignsServicer(campaigns_pb2_grpc.CampaignsServicer):
             value_minor=request.value_minor,
             valid_days=request.valid_days,
         )
-        offer = await save_tier_offer(command, caller=caller(), work=self.work, make_id=self.make_id, now=self.clock())
+        who = caller()
+        now = await self.clocks.now(who.chain)
+        offer = await save_tier_offer(command, caller=who, work=self.work, make_id=self.make_id, now=now)
         return pb.SaveTierOfferResponse(offer=_offer(offer))
 
     async def ListCoupons(self, request: pb.ListCouponsRequest, _context: Any) -> pb.ListCouponsResponse:  # noqa: N802 - gRPC's name
@@ -69,7 +71,7 @@ class CampaignsServicer(campaigns_pb2_grpc.CampaignsServicer):
             after=_after(request.page.after),
             coupons=self.coupons,
         )
-        now = self.clock()
+        now = await self.clocks.now(caller().chain)
         return pb.ListCouponsResponse(pages=[_page(page, now) for page in pages])
 
     async def RedeemCoupon(self, request: pb.RedeemCouponRequest, _context: Any) -> pb.RedeemCouponResponse:  # noqa: N802 - gRPC's name
@@ -81,7 +83,7 @@ class CampaignsServicer(campaigns_pb2_grpc.CampaignsServicer):
             store=request.store_id,
             traceparent=current_traceparent(),
         )
-        now = self.clock()
+        now = await self.clocks.now(caller().chain)
         redeemed = await redeem_coupon(command, caller=caller(), work=self.work, now=now)
         return pb.RedeemCouponResponse(coupon=_coupon(redeemed.coupon, now), repeated_call=redeemed.repeated_call)
 

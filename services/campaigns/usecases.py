@@ -108,7 +108,7 @@ class Unit(Protocol):
     async def granted(self, reached: Sequence[TierReached]) -> Collection[TierReached]:
         """Return those of `reached` that have brought a coupon already."""
 
-    async def add_coupons(self, issued: Sequence[Issued], *, now: datetime) -> None:
+    async def add_coupons(self, issued: Sequence[Issued]) -> None:
         """Write the coupons and their events."""
 
 
@@ -175,20 +175,25 @@ async def redeem_coupon(command: RedeemCoupon, *, caller: Principal, work: Work,
     return await work.in_unit(body)
 
 
-async def issue_coupons(reached: Sequence[TierReached], *, unit: Unit, make_id: MakeId, now: datetime) -> None:
-    """Give a coupon to each who reached a level that has an offer; a grant that was used before gives nothing."""
+async def issue_coupons(
+    reached: Sequence[TierReached], *, unit: Unit, make_id: MakeId, nows: Mapping[str, datetime]
+) -> None:
+    """Give a coupon to each who reached a level that has an offer; a grant that was used before gives nothing.
+
+    `nows`: what time it is for each chain.
+    """
     if not reached:
         return
     offers = await unit.newest_offers({(one.chain, one.level) for one in reached})
     due = [one for one in reached if (one.chain, one.level) in offers]
     granted = await unit.granted(due) if due else ()
-    issued = [
-        Issued(one, domain.issue(offers[one.chain, one.level], one, coupon_id=make_id("cpn", now), now=now))
-        for one in due
-        if one not in granted
-    ]
+    issued = []
+    for one in due:
+        if one not in granted:
+            offer, now = offers[one.chain, one.level], nows[one.chain]
+            issued.append(Issued(one, domain.issue(offer, one, coupon_id=make_id("cpn", now), now=now)))
     if issued:
-        await unit.add_coupons(issued, now=now)
+        await unit.add_coupons(issued)
 
 
 async def list_coupons(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from services.feedback.events import enrolled_member, visit
 from services.feedback.usecases import invitations
 from services.feedback.usecases.invitations import invite, keep_members
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.ids import MakeId
 from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
@@ -14,16 +14,13 @@ from services.kit.outbox.events import Event
 class NewsHandler:
     """Handles a batch of events of points.account and members.member."""
 
-    def __init__(self, unit: Callable[[Session], invitations.Unit], *, make_id: MakeId, clock: Clock) -> None:
-        self._unit, self._make_id, self._clock = unit, make_id, clock
+    def __init__(self, unit: Callable[[Session], invitations.Unit], *, make_id: MakeId, clocks: ChainClocks) -> None:
+        self._unit, self._make_id, self._clocks = unit, make_id, clocks
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Apply `events` within the transaction of `session`."""
         unit = self._unit(session)
         await keep_members([(event.chain, member) for event in events if (member := enrolled_member(event))], unit=unit)
-        await invite(
-            [seen for event in events if (seen := visit(event))],
-            unit=unit,
-            make_id=self._make_id,
-            now=self._clock(),
-        )
+        visits = [seen for event in events if (seen := visit(event))]
+        nows = await self._clocks.each(seen.chain for seen in visits)
+        await invite(visits, unit=unit, make_id=self._make_id, nows=nows)

@@ -22,13 +22,13 @@ def build(config: ServiceConfig) -> Service:
     servicer = FeedbackServicer(
         listener=Listener(work=voices, known=voices, members=members, make_id=make_id),
         voices=voices,
-        clock=chassis.clock,
+        clocks=chassis.clocks,
     )
     registration = add_FeedbackServicer_to_server, servicer, feedback_pb2.DESCRIPTOR.services_by_name["Feedback"]
     return chassis.service(
         migrations=MIGRATIONS,
         servicers=[registration],
-        handle=NewsHandler(voices.unit, make_id=make_id, clock=chassis.clock),
+        handle=NewsHandler(voices.unit, make_id=make_id, clocks=chassis.clocks),
         parts=[],
     )
 

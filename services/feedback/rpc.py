@@ -9,7 +9,7 @@ from protos.feedback.v1 import feedback_pb2_grpc
 from services.feedback.domain import Case, Invitation
 from services.feedback.usecases.answers import AnswerSurvey, Listener, answer_survey
 from services.feedback.usecases.lists import CasePage, Voices, list_cases, list_invitations
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.errors import Kind, Problem
 from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
@@ -29,7 +29,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServicer):
 
     listener: Listener
     voices: Voices
-    clock: Clock
+    clocks: ChainClocks
 
     async def ListInvitations(self, request: pb.ListInvitationsRequest, _context: Any) -> pb.ListInvitationsResponse:  # noqa: N802 - gRPC's name
         """Read the invitations that wait for an answer."""
@@ -49,7 +49,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServicer):
             store=request.store_id,
             traceparent=current_traceparent(),
         )
-        answered = await answer_survey(command, caller=caller(), now=self.clock(), listener=self.listener)
+        who = caller()
+        now = await self.clocks.now(who.chain)
+        answered = await answer_survey(command, caller=who, now=now, listener=self.listener)
         return pb.AnswerSurveyResponse(
             answer_id=answered.answer,
             case=_case(answered.case) if answered.case else None,

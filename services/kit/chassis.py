@@ -16,10 +16,12 @@ from uuid import uuid4
 
 from aio_pika.abc import AbstractConnection
 
+from services.kit.chain_clocks import Due
 from services.kit.clock import Clock, system_clock
 from services.kit.config import ServiceConfig
 from services.kit.keys import load_signer, load_verifier
 from services.kit.mongo import command_keys
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import Database, Driver
 from services.kit.mongo.leases import Leases
 from services.kit.mongo.migrations import Migration, migrate
@@ -37,6 +39,7 @@ from services.kit.rabbit.publisher import RabbitPublisher
 from services.kit.rabbit.topology import Topology
 from services.kit.rpc.client import RpcChannel
 from services.kit.rpc.server import RpcServer, Servicer
+from services.kit.sandboxes import ChainClockServicer
 from services.kit.service import Need, Part, Service, Step
 
 PING_S = 2.0
@@ -47,7 +50,8 @@ class Chassis:
     """One process's connections. Nothing outside is touched before the service starts."""
 
     config: ServiceConfig
-    clock: Clock
+    clock: Clock  # the system's
+    clocks: MongoChainClocks  # the chains'
     database: Database
     outbox: Outbox
     topology: Topology
@@ -63,6 +67,7 @@ class Chassis:
         return cls(
             config=config,
             clock=clock,
+            clocks=MongoChainClocks(database, system=clock),
             database=database,
             outbox=Outbox(database),
             topology=Topology.load(config.topology, config.namespace),
@@ -87,14 +92,15 @@ class Chassis:
         servicers: Sequence[Servicer],
         handle: Handle,
         parts: Sequence[Part] = (),
+        dues: Sequence[Due] = (),
     ) -> Service:
-        """Return the service: `parts` start before events and calls come in, and stop after both have ended."""
+        """Return the service: `parts` start before events and calls come in, and stop after both have ended.
+
+        `dues` are the kinds of things that happen by themselves: a sandbox's clock stops at each of them.
+        """
         owner = self.owner
         probe = _BrokerProbe(self.config)
         publisher = RabbitPublisher(self.config.amqp_url, self.topology)
-        dead_letters = DeadLettersServicer(
-            self.config.amqp_url, self.topology, service=self.config.name, database=self.database
-        )
         return Service(
             needs=(
                 Need("MongoDB", lambda: self.database.wait_until_up(PING_S)),
@@ -119,11 +125,19 @@ class Chassis:
                 RpcServer(
                     address=self.config.address,
                     verifier=self.verifier,
-                    servicers=[*servicers, dead_letters.registration],
+                    servicers=[*servicers, *self._for_operators(dues)],
                     explain=explain,
                 ),
             ),
         )
+
+    def _for_operators(self, dues: Sequence[Due]) -> list[Servicer]:
+        """Return what every service serves beside its own: its dead letters, and its clocks of sandboxes."""
+        name, database = self.config.name, self.database
+        dead_letters = DeadLettersServicer(self.config.amqp_url, self.topology, service=name, database=database)
+        hears = self.topology.streams_of(name)
+        chain_clock = ChainClockServicer(database, clocks=self.clocks, dues=dues, hears=hears)
+        return [dead_letters.registration, chain_clock.registration]
 
     async def _declare(self) -> None:
         connection = await connect(self.config.amqp_url, name=f"{self.config.name} topology")

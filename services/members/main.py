@@ -6,6 +6,7 @@ from secrets import token_bytes
 from protos.members.v1 import chains_pb2, members_pb2
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
+from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
 from services.kit.clock import Clock
 from services.kit.config import ServiceConfig
@@ -34,7 +35,7 @@ from services.members.usecases.enrollment import Desk, commit
 def build(config: ServiceConfig) -> Service:
     """Return the members service."""
     chassis = Chassis.of(config)
-    enrollments, registrations = servicers(chassis.database, chassis.outbox, clock=chassis.clock)
+    enrollments, registrations = servicers(chassis.database, chassis.outbox, clock=chassis.clock, clocks=chassis.clocks)
     return chassis.service(
         migrations=MIGRATIONS,
         servicers=registrations,
@@ -44,7 +45,7 @@ def build(config: ServiceConfig) -> Service:
 
 
 def servicers(
-    database: Database, outbox: Outbox, *, clock: Clock
+    database: Database, outbox: Outbox, *, clock: Clock, clocks: ChainClocks
 ) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, outbox)), name="enrollments")
@@ -56,11 +57,12 @@ def servicers(
         menu=MongoMenu(database, outbox),
         keys=desk,
         clock=clock,
+        clocks=clocks,
         make_id=make_id,
         random_bytes=token_bytes,
     )
     for_members = MembersServicer(
-        desk=Desk(chains=chains, batches=enrollments, make_id=make_id), members=members, stores=stores, clock=clock
+        desk=Desk(chains=chains, batches=enrollments, make_id=make_id), members=members, stores=stores, clocks=clocks
     )
     return enrollments, [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),

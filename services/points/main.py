@@ -7,8 +7,8 @@ from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2
 from protos.points.v1.holds_pb2_grpc import add_HoldsServicer_to_server
 from protos.points.v1.ledger_pb2_grpc import add_LedgerServicer_to_server
 from protos.points.v1.points_pb2_grpc import add_PointsServicer_to_server
+from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
-from services.kit.clock import Clock
 from services.kit.config import ServiceConfig
 from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
@@ -32,6 +32,7 @@ from services.points.rpc.points import PointsServicer
 from services.points.rpc.reports import LedgerReports, ReceiptReports
 from services.points.store.accounts import MongoAccounts, MongoAdjustments, MongoHolds, MongoPayers
 from services.points.store.copies import MongoCopies
+from services.points.store.due_accounts import MongoDueAccounts
 from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
@@ -41,6 +42,7 @@ from services.points.store.seals import MongoSeals
 from services.points.store.stores import StoreCopies
 from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.adjustments import AdjustmentDesk
+from services.points.usecases.dues import AccountsFallDue, DayEnds
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
@@ -56,7 +58,7 @@ AT_ONCE = 2
 def build(config: ServiceConfig) -> Service:
     """Return the points service."""
     chassis = Chassis.of(config)
-    database, clock = chassis.database, chassis.clock
+    database, clock, clocks = chassis.database, chassis.clock, chassis.clocks
     members = MembersClient(chassis.channel("members"), clock=clock)
     stores = StoreCopies(database, source=members, clock=clock)
     programs = OneProgram(Programs())
@@ -65,18 +67,20 @@ def build(config: ServiceConfig) -> Service:
     hasher = IdentityHasher(load_identity_key(config.keys_dir))
     recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher, programs=programs, items=items)
     signer = load_own_key(config.keys_dir, config.name)
-    mover = Mover(payers=MongoPayers(database), members=members, ledger=ledger, clock=clock, make_id=make_id)
-    sealing = Sealing(MongoSeals(database), chassis.outbox, signer, clock)
+    mover = Mover(payers=MongoPayers(database), members=members, ledger=ledger, clocks=clocks, make_id=make_id)
+    seals, sums = MongoSeals(database), MongoJournalSums(database)
+    sealing = Sealing(seals, chassis.outbox, signer, clocks)
     by_the_clock = [
         jobs.move_payers(mover),
         jobs.seal_days(sealing),
-        jobs.sum_days(DaySums(MongoJournalSums(database), chassis.outbox, clock)),
+        jobs.sum_days(DaySums(sums, chassis.outbox, clocks)),
     ]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clock=clock),
+        servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clocks=clocks),
         handle=MembersHandler(partial(MongoCopies, database, stores, items)),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
+        dues=[AccountsFallDue(MongoDueAccounts(database)), DayEnds(seals, sums, signer)],
     )
 
 
@@ -91,7 +95,7 @@ def group_commit(database: Database, outbox: Outbox, programs: ProgramSource) ->
 
 
 def servicers(
-    database: Database, *, recorder: Recorder, programs: ProgramSource, signer: OwnKey, clock: Clock
+    database: Database, *, recorder: Recorder, programs: ProgramSource, signer: OwnKey, clocks: ChainClocks
 ) -> list[Servicer]:
     """Return what answers calls."""
     points = PointsServicer(
@@ -99,15 +103,15 @@ def servicers(
         accounts=MongoAccounts(database),
         receipts=ReceiptReports(MongoReceipts(database), recorder.stores),
         programs=programs,
-        clock=clock,
+        clocks=clocks,
         make_id=make_id,
     )
-    holds = HoldsServicer(HoldDesk(MongoHolds(database), recorder.ledger), clock, make_id)
+    holds = HoldsServicer(HoldDesk(MongoHolds(database), recorder.ledger), clocks, make_id)
     ledger = LedgerServicer(
         desk=AdjustmentDesk(recorder.ledger, MongoAdjustments(database), recorder.members, token_bytes),
-        reports=LedgerReports(MongoHistory(database), MongoJournalSums(database), programs, clock),
+        reports=LedgerReports(MongoHistory(database), MongoJournalSums(database), programs, clocks),
         audit=AuditReports(MongoLedgerReader(database), MongoSeals(database), programs, signer),
-        clock=clock,
+        clocks=clocks,
         make_id=make_id,
     )
     return [

@@ -17,6 +17,7 @@ from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
 from services.kit.keys import OwnKey
 from services.kit.mongo import command_keys
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import Database
 from services.kit.outbox import outbox as outbox_collections
 from services.kit.outbox.events import EventCursor
@@ -142,7 +143,13 @@ def recorder_on(ledger: Ledger) -> Recorder:
 
 def servicers_on(database: Database, ledger: Ledger) -> list[Servicer]:
     """Return what answers calls, as in the product."""
-    return main.servicers(database, recorder=recorder_on(ledger), programs=PROGRAMS, signer=SIGNER, clock=system_clock)
+    return main.servicers(
+        database,
+        recorder=recorder_on(ledger),
+        programs=PROGRAMS,
+        signer=SIGNER,
+        clocks=MongoChainClocks(database, system=system_clock),
+    )
 
 
 async def set_up(database: Database) -> None:

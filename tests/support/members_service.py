@@ -12,6 +12,7 @@ from pymongo import AsyncMongoClient, IndexModel
 from protos.members.v1 import chains_pb2, members_pb2
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.members_pb2_grpc import MembersStub
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.command_keys import COMMAND_KEYS
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.outbox import outbox
@@ -146,7 +147,8 @@ async def migrate_members(database: Database) -> None:
 @asynccontextmanager
 async def members_running(database: Database, mongo_url: str, clock: FixedClock) -> AsyncIterator[MembersService]:
     """Serve one replica on a database that has been migrated."""
-    enrollments, registrations = servicers(database, Outbox(database), clock=clock)
+    clocks = MongoChainClocks(database, system=clock)
+    enrollments, registrations = servicers(database, Outbox(database), clock=clock, clocks=clocks)
     await enrollments.start()
     async with served(registrations) as channel:
         yield MembersService(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))

@@ -148,10 +148,14 @@ class Platform:
             keys_dir=self.keys_dir,
         )
 
-    async def open_chain(self, key: str, *, stores: Mapping[str, str], currency: str = "CNY") -> OpenedChain:
+    async def open_chain(
+        self, key: str, *, stores: Mapping[str, str], currency: str = "CNY", sandbox: bool = False
+    ) -> OpenedChain:
         """Open a chain with stores (code → name) in Shanghai's time and a key for its staff."""
         async with self.operator() as operator:
-            chain = await operator.open_chain(key, name=key, currency=currency, time_zone="Asia/Shanghai")
+            chain = await operator.open_chain(
+                key, name=key, currency=currency, time_zone="Asia/Shanghai", sandbox=sandbox
+            )
             ids = await operator.save_stores(chain, stores)
         return OpenedChain(chain, ids, await self.api_key(chain, Caller.STAFF, subject="Test"))
 

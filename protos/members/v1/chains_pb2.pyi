@@ -34,7 +34,7 @@ class Chain(_message.Message):
     currency: _builtins.str
     time_zone: _builtins.str
     sandbox: _builtins.bool
-    """Has a clock of its own and no real guests."""
+    """Has a clock of its own (huitou.common.v1.ChainClock) and no real guests."""
     def __init__(
         self,
         *,
@@ -69,6 +69,7 @@ class OpenChainRequest(_message.Message):
     time_zone: _builtins.str
     """IANA name."""
     sandbox: _builtins.bool
+    """Its id then begins with "sbx_" instead of "chn_"."""
     def __init__(
         self,
         *,

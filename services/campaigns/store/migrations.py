@@ -3,6 +3,7 @@
 from services.campaigns.store.collections import INDEXES
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
+from services.kit.outbox import told
 
 
 async def _first(database: Database) -> None:
@@ -10,4 +11,7 @@ async def _first(database: Database) -> None:
         await create_indexes(database, keyed, indexes)
 
 
-MIGRATIONS = (Migration(1, "offers and coupons", _first),)
+MIGRATIONS = (
+    Migration(1, "offers and coupons", _first),
+    Migration(2, "what sandboxes have told", told.set_up),
+)

@@ -106,12 +106,14 @@ class MongoUnit:
         used = {(one["chain"], one["member"], one["grant"]) for one in found}
         return {one for one in reached if (one.chain, one.member, one.grant) in used}
 
-    async def add_coupons(self, issued: Sequence[Issued], *, now: datetime) -> None:
+    async def add_coupons(self, issued: Sequence[Issued]) -> None:
         """Write the coupons and their events."""
-        cursor = EventCursor().next(now)
-        documents = [coupon_document(one.reached.chain, one.coupon, cursor) for one in issued]
+        each = [(one.reached, one.coupon, EventCursor().next(one.coupon.issued_at)) for one in issued]
+        documents = [coupon_document(reached.chain, coupon, cursor) for reached, coupon, cursor in each]
         await insert_new(self._database.collection(COUPONS), documents, session=self._session)
-        events = [told(one.reached.chain, one.coupon, cursor, traceparent=one.reached.traceparent) for one in issued]
+        events = [
+            told(reached.chain, coupon, cursor, traceparent=reached.traceparent) for reached, coupon, cursor in each
+        ]
         await self._outbox.write(events, self._session)
 
     async def _kept(self, chain: str, command: SaveTierOffer | RedeemCoupon) -> str | None:

@@ -25,16 +25,19 @@ class Unit(Protocol):
         """Remember who exists."""
 
 
-async def invite(visits: Sequence[Visit], *, unit: Unit, make_id: MakeId, now: datetime) -> None:
-    """Ask about each visit that may be asked about; later visits see what the earlier ones of the batch led to."""
-    timely = [visit for visit in visits if domain.may_invite(visit, asked_about=None, now=now)]
+async def invite(visits: Sequence[Visit], *, unit: Unit, make_id: MakeId, nows: Mapping[str, datetime]) -> None:
+    """Ask about each visit that may be asked about; later visits see what the earlier ones of the batch led to.
+
+    `nows`: what time it is for each chain.
+    """
+    timely = [visit for visit in visits if domain.may_invite(visit, asked_about=None, now=nows[visit.chain])]
     if not timely:
         return
     since = min(visit.occurred_at for visit in timely) - domain.QUIET
     asked = dict(await unit.asked_about({(visit.chain, visit.member) for visit in timely}, since=since))
     invitations = []
     for visit in timely:
-        name = visit.chain, visit.member
+        name, now = (visit.chain, visit.member), nows[visit.chain]
         if domain.may_invite(visit, asked_about=asked.get(name), now=now):
             asked[name] = visit.occurred_at
             invitations.append((visit.chain, domain.invite(visit, invitation_id=make_id("inv", now), now=now)))

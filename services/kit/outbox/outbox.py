@@ -10,6 +10,7 @@ from pymongo.read_concern import ReadConcern
 from services.kit.mongo.collections import Document, Keyed, Session
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.outbox.events import Event
+from services.kit.outbox.told import note_told
 
 OUTBOX = Keyed("outbox", ("chain", "partition"))
 CHAINS = Keyed("outbox_chains", ())
@@ -28,6 +29,7 @@ class Outbox:
 
     def __init__(self, database: Database, *, partitions: int = 8) -> None:
         self.partitions = partitions
+        self._database = database
         self._rows = database.collection(OUTBOX)
         self._chains = database.collection(CHAINS)
         self._known: set[str] = set()
@@ -39,6 +41,7 @@ class Outbox:
         for chain in {event.chain for event in events} - self._known:
             await self._introduce(chain)
         await self._rows.insert_many(rows_of(events, self.partitions), session=session)
+        await note_told(self._database, events, session)
 
     async def chains(self) -> list[str]:
         """Return every chain that ever had an event."""

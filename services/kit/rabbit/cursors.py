@@ -43,6 +43,15 @@ async def read_cursors(
     return cursors
 
 
+async def count_heard(database: Database, chain: str) -> dict[str, int]:
+    """Return how many events of each stream have been applied for `chain`: a sum over all its aggregates."""
+    sums: list[Document] = [
+        {"$match": {"chain": chain}},
+        {"$group": {"_id": "$stream", "events": {"$sum": "$sequence"}}},
+    ]
+    return {row["_id"]: row["events"] for row in await database.aggregate(CURSORS, sums)}
+
+
 async def note_failure(database: Database, event: Event, error: str) -> None:
     """Keep a handler's words about the next event of its aggregate, for whoever looks at dead letters."""
     origin = Origin.of(event)

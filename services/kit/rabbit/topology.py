@@ -83,6 +83,10 @@ class Topology:
             raise UnknownStreamError(stream=stream)
         return bool(subscribers)
 
+    def streams_of(self, subscriber: str) -> tuple[str, ...]:
+        """Return the streams that `subscriber` hears, sorted."""
+        return tuple(sorted(stream for stream, names in self.streams.items() if subscriber in names))
+
     def queues(self, subscriber: str) -> tuple[str, ...]:
         """Return the subscriber's partition queues, in order."""
         return tuple(f"{self.namespace}{subscriber}.events.{number}" for number in range(self.partitions))
@@ -131,7 +135,7 @@ class Topology:
             )
             await queue.bind(hashed, routing_key="1", timeout=CALL_TIMEOUT_S)  # the weight: all the same
         # Last, so that no event arrives while some of the queues are missing.
-        for stream in sorted(stream for stream, names in self.streams.items() if subscriber in names):
+        for stream in self.streams_of(subscriber):
             await hashed.bind(self.events_exchange, routing_key=stream, timeout=CALL_TIMEOUT_S)
 
     def _partition_arguments(self, subscriber: str) -> dict[str, Any]:

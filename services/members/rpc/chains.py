@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from protos.members.v1 import chains_pb2 as pb
 from protos.members.v1 import chains_pb2_grpc
+from services.kit.chain_clocks import SANDBOX_PREFIX, ChainClocks
 from services.kit.clock import Clock
 from services.kit.ids import MakeId
 from services.kit.rpc.server import caller
@@ -28,12 +29,16 @@ class Chains(ChainFinder, ChainOpener, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChainsServicer(chains_pb2_grpc.ChainsServicer):
-    """protos/members/v1/chains.proto. `random_bytes` returns so many bytes that nobody can guess."""
+    """protos/members/v1/chains.proto. `random_bytes` returns so many bytes that nobody can guess.
+
+    Chains are opened and keys made by the system's `clock`, which no sandbox moves; the rest is the chain's own.
+    """
 
     chains: Chains
     menu: Menu
     keys: KeyDesk
     clock: Clock
+    clocks: ChainClocks
     make_id: MakeId
     random_bytes: Callable[[int], bytes]
 
@@ -43,7 +48,7 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
         chain = await open_chain(
             WantedChain(request.name, request.currency, request.time_zone, request.sandbox),
             key=request.key,
-            chain_id=self.make_id("chn", now),
+            chain_id=self.make_id(SANDBOX_PREFIX if request.sandbox else "chn", now),
             identity_key=self.random_bytes(SECRET_BYTES),
             now=now,
             chains=self.chains,
@@ -56,10 +61,11 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
 
     async def SaveStores(self, request: pb.SaveStoresRequest, _context: Any) -> pb.SaveStoresResponse:  # noqa: N802 - gRPC's name
         """Add or change stores."""
+        who = caller()
         saved = await save_stores(
             [WantedStore(store.code, store.name, store.time_zone) for store in request.stores],
-            caller=caller(),
-            now=self.clock(),
+            caller=who,
+            now=await self.clocks.now(who.chain),
             chains=self.chains,
             stores=self.keys.stores,
             make_id=self.make_id,

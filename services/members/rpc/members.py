@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from protos.members.v1 import members_pb2 as pb
 from protos.members.v1 import members_pb2_grpc
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.errors import Problem
 from services.kit.rpc.problems import to_proto
 from services.kit.rpc.server import caller
@@ -29,7 +29,7 @@ class MembersServicer(members_pb2_grpc.MembersServicer):
     desk: Desk
     members: Finder
     stores: StoreFinder
-    clock: Clock
+    clocks: ChainClocks
 
     async def EnrollMember(self, request: pb.EnrollMemberRequest, _context: Any) -> pb.EnrollMemberResponse:  # noqa: N802 - gRPC's name
         """Enroll one member."""
@@ -72,7 +72,7 @@ class MembersServicer(members_pb2_grpc.MembersServicer):
         found = await enroll_payers(
             [wanted_payer(one) for one in request.payers],
             caller=caller(),
-            now=self.clock(),
+            now=await self.clocks.now(caller().chain),
             desk=self.desk,
             stores=self.stores,
             traceparent=current_traceparent(),
@@ -85,7 +85,7 @@ class MembersServicer(members_pb2_grpc.MembersServicer):
         return await enroll_members(
             [wanted_member(request) for request in requests],
             caller=caller(),
-            now=self.clock(),
+            now=await self.clocks.now(caller().chain),
             desk=self.desk,
             traceparent=current_traceparent(),
         )

@@ -2,6 +2,7 @@
 
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
+from services.kit.outbox import told
 from services.members.store.collections import INDEXES
 
 
@@ -10,4 +11,7 @@ async def _first(database: Database) -> None:
         await create_indexes(database, keyed, indexes)
 
 
-MIGRATIONS = (Migration(1, "chains, stores, menu items, API keys, members and identities", _first),)
+MIGRATIONS = (
+    Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
+    Migration(2, "what sandboxes have told", told.set_up),
+)

@@ -5,7 +5,7 @@ from typing import Any
 
 from protos.points.v1 import holds_pb2 as pb
 from protos.points.v1 import holds_pb2_grpc
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.ids import MakeId
 from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
@@ -31,7 +31,7 @@ class HoldsServicer(holds_pb2_grpc.HoldsServicer):
     """protos/points/v1/holds.proto."""
 
     desk: HoldDesk
-    clock: Clock
+    clocks: ChainClocks
     make_id: MakeId
 
     async def AuthoriseHold(self, request: pb.AuthoriseHoldRequest, _context: Any) -> pb.HoldResponse:  # noqa: N802 - gRPC's name
@@ -43,7 +43,7 @@ class HoldsServicer(holds_pb2_grpc.HoldsServicer):
             amount=request.amount,
             expires_at=from_timestamp(request.expires_at) if request.HasField("expires_at") else None,
             reference=request.reference,
-            call=self._call(),
+            call=await self._call(),
             desk=self.desk,
         )
         return _response(posted)
@@ -55,22 +55,22 @@ class HoldsServicer(holds_pb2_grpc.HoldsServicer):
             request.hold_id,
             amount=request.amount or None,
             keep_rest=request.keep_rest,
-            call=self._call(),
+            call=await self._call(),
             desk=self.desk,
         )
         return _response(posted)
 
     async def VoidHold(self, request: pb.HoldRequest, _context: Any) -> pb.HoldResponse:  # noqa: N802 - gRPC's name
         """Give back what a hold sets aside."""
-        return _response(await holds.void(request.key, request.hold_id, call=self._call(), desk=self.desk))
+        return _response(await holds.void(request.key, request.hold_id, call=await self._call(), desk=self.desk))
 
     async def ReverseHold(self, request: pb.HoldRequest, _context: Any) -> pb.HoldResponse:  # noqa: N802 - gRPC's name
         """Give back what was captured."""
-        return _response(await holds.reverse(request.key, request.hold_id, call=self._call(), desk=self.desk))
+        return _response(await holds.reverse(request.key, request.hold_id, call=await self._call(), desk=self.desk))
 
     async def PinHold(self, request: pb.HoldRequest, _context: Any) -> pb.HoldResponse:  # noqa: N802 - gRPC's name
         """Keep a hold from running out."""
-        return _response(await holds.pin(request.key, request.hold_id, call=self._call(), desk=self.desk))
+        return _response(await holds.pin(request.key, request.hold_id, call=await self._call(), desk=self.desk))
 
     async def ExtendHold(self, request: pb.ExtendHoldRequest, _context: Any) -> pb.HoldResponse:  # noqa: N802 - gRPC's name
         """Let a hold run out later."""
@@ -78,18 +78,19 @@ class HoldsServicer(holds_pb2_grpc.HoldsServicer):
             request.key,
             request.hold_id,
             expires_at=from_timestamp(request.expires_at),
-            call=self._call(),
+            call=await self._call(),
             desk=self.desk,
         )
         return _response(posted)
 
     async def GetHolds(self, request: pb.GetHoldsRequest, _context: Any) -> pb.GetHoldsResponse:  # noqa: N802 - gRPC's name
         """Read holds."""
-        found = await holds.get_holds(request.hold_ids, call=self._call(), desk=self.desk)
+        found = await holds.get_holds(request.hold_ids, call=await self._call(), desk=self.desk)
         return pb.GetHoldsResponse(holds=[pb.Hold() if hold is None else _hold(hold) for hold in found])
 
-    def _call(self) -> Call:
-        return Call(caller(), self.clock(), self.make_id, current_traceparent())
+    async def _call(self) -> Call:
+        who = caller()
+        return Call(who, await self.clocks.now(who.chain), self.make_id, current_traceparent())
 
 
 def _response(posted: Posted) -> pb.HoldResponse:

@@ -7,7 +7,7 @@ from typing import Any
 
 from protos.points.v1 import ledger_pb2 as pb
 from protos.points.v1 import ledger_pb2_grpc
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.errors import BUSINESS, Problem
 from services.kit.ids import MakeId
 from services.kit.rpc.problems import to_proto
@@ -39,7 +39,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
     desk: AdjustmentDesk
     reports: LedgerReports
     audit: AuditReports
-    clock: Clock
+    clocks: ChainClocks
     make_id: MakeId
 
     async def AdjustPoints(self, request: pb.AdjustPointsRequest, _context: Any) -> pb.AdjustmentResponse:  # noqa: N802 - gRPC's name
@@ -50,7 +50,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
             currency=request.currency,
             amount=request.amount,
             reason=request.reason,
-            call=self._call(),
+            call=await self._call(),
             desk=self.desk,
         )
         return await self._adjusted(posted)
@@ -58,7 +58,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
     async def DecideAdjustment(self, request: pb.DecideAdjustmentRequest, _context: Any) -> pb.AdjustmentResponse:  # noqa: N802 - gRPC's name
         """Approve or reject an adjustment that waits."""
         posted = await adjustments.decide(
-            request.key, request.adjustment_id, approve=request.approve, call=self._call(), desk=self.desk
+            request.key, request.adjustment_id, approve=request.approve, call=await self._call(), desk=self.desk
         )
         return await self._adjusted(posted)
 
@@ -68,7 +68,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
         """Read a page of adjustments that wait."""
         first = page_size(request.page.first)
         found, reasons = await adjustments.waiting_adjustments(
-            after=request.page.after, first=first + 1, call=self._call(), desk=self.desk
+            after=request.page.after, first=first + 1, call=await self._call(), desk=self.desk
         )
         return pb.ListWaitingAdjustmentsResponse(
             adjustments=[_adjustment(one, reasons) for one in found[:first]],
@@ -82,7 +82,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
             member=request.member_id,
             frozen=request.frozen,
             reason=request.reason,
-            call=self._call(),
+            call=await self._call(),
             desk=self.desk,
         )
         return pb.FreezeAccountResponse(frozen=posted.account.frozen, repeated_call=posted.repeated_call)
@@ -90,7 +90,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
     async def OpenBalances(self, request: pb.OpenBalancesRequest, _context: Any) -> pb.OpenBalancesResponse:  # noqa: N802 - gRPC's name
         """Bring balances from another system."""
         openings = [_opening(balance) for balance in request.balances]
-        answers = await adjustments.open_balances(openings, call=self._call(), desk=self.desk)
+        answers = await adjustments.open_balances(openings, call=await self._call(), desk=self.desk)
         return pb.OpenBalancesResponse(
             results=[_opened(answer, opening) for answer, opening in zip(answers, openings, strict=True)]
         )
@@ -136,8 +136,9 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
             repeated_call=posted.repeated_call,
         )
 
-    def _call(self) -> Call:
-        return Call(caller(), self.clock(), self.make_id, current_traceparent())
+    async def _call(self) -> Call:
+        who = caller()
+        return Call(who, await self.clocks.now(who.chain), self.make_id, current_traceparent())
 
 
 def _adjustment(adjustment: Adjustment, reasons: Mapping[str, str]) -> pb.Adjustment:

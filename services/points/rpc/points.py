@@ -7,7 +7,7 @@ from typing import Any
 
 from protos.points.v1 import points_pb2 as pb
 from protos.points.v1 import points_pb2_grpc
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.errors import Problem
 from services.kit.ids import MakeId
 from services.kit.rpc.problems import to_proto
@@ -34,7 +34,7 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
     accounts: Accounts
     receipts: ReceiptReports
     programs: ProgramSource
-    clock: Clock
+    clocks: ChainClocks
     make_id: MakeId
 
     async def RecordPurchase(self, request: pb.RecordPurchaseRequest, _context: Any) -> pb.RecordPurchaseResponse:  # noqa: N802 - gRPC's name
@@ -80,7 +80,7 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
     async def RecordRefunds(self, request: pb.RecordRefundsRequest, _context: Any) -> pb.RecordRefundsResponse:  # noqa: N802 - gRPC's name
         """Take back many receipts, each with its own result."""
         refunds = [words.refund_of(refund) for refund in request.refunds]
-        answers = await record_refunds(refunds, call=self._call(), recorder=self.recorder)
+        answers = await record_refunds(refunds, call=await self._call(), recorder=self.recorder)
         return pb.RecordRefundsResponse(
             results=[
                 pb.RefundResult(problem=to_proto(answer))
@@ -106,8 +106,13 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
 
     async def GetAccounts(self, request: pb.GetAccountsRequest, _context: Any) -> pb.GetAccountsResponse:  # noqa: N802 - gRPC's name
         """Read accounts."""
+        who = caller()
         views = await get_accounts(
-            request.member_ids, caller=caller(), now=self.clock(), accounts=self.accounts, programs=self.programs
+            request.member_ids,
+            caller=who,
+            now=await self.clocks.now(who.chain),
+            accounts=self.accounts,
+            programs=self.programs,
         )
         return pb.GetAccountsResponse(accounts=[words.account(view) for view in views])
 
@@ -125,10 +130,11 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
     async def _record(self, purchases: Sequence[pb.Purchase]) -> list[Recorded | Problem]:
         self.recorder.ledger.check_room(min(len(purchases), AT_ONCE))
         receipts = [words.receipt_of(purchase) for purchase in purchases]
-        return await record_purchases(receipts, call=self._call(), recorder=self.recorder)
+        return await record_purchases(receipts, call=await self._call(), recorder=self.recorder)
 
-    def _call(self) -> Call:
-        return Call(caller(), self.clock(), self.make_id, current_traceparent())
+    async def _call(self) -> Call:
+        who = caller()
+        return Call(who, await self.clocks.now(who.chain), self.make_id, current_traceparent())
 
 
 async def _drop(reading: asyncio.Task[None], under_way: asyncio.Queue[asyncio.Task[Any] | None]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from protos.points.v1 import ledger_pb2 as pb
 from protos.points.v1 import points_pb2
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.rpc.server import caller
 from services.kit.timestamps import EPOCH, from_timestamp
 from services.points.domain.receipts import Receipt
@@ -27,18 +27,19 @@ class LedgerReports:
     history: History
     sums: JournalSums
     programs: ProgramSource
-    clock: Clock
+    clocks: ChainClocks
 
     async def GetBalancesAt(self, request: pb.GetBalancesAtRequest) -> pb.GetBalancesAtResponse:  # noqa: N802 - gRPC's name
         """Read balances at a past moment; what happened by then, unless what was booked by then is asked for."""
-        member, at, now = request.member_id, from_timestamp(request.at), self.clock()
+        member, at, who = request.member_id, from_timestamp(request.at), caller()
+        now = await self.clocks.now(who.chain)
         if request.by == pb.MOMENT_BOOKED_AT:
             account = await reports.balances_booked_by(
-                member, at=at, caller=caller(), now=now, history=self.history, programs=self.programs
+                member, at=at, caller=who, now=now, history=self.history, programs=self.programs
             )
         else:
             account = await reports.balances_occurred_by(
-                member, at=at, caller=caller(), now=now, history=self.history, programs=self.programs
+                member, at=at, caller=who, now=now, history=self.history, programs=self.programs
             )
         return pb.GetBalancesAtResponse(balances=words.balances(account))
 
@@ -78,7 +79,9 @@ class LedgerReports:
 
     async def GetLiability(self, request: pb.GetLiabilityRequest) -> pb.GetLiabilityResponse:  # noqa: N802 - gRPC's name
         """Read what is outstanding, by the month in which it expires."""
-        found = await reports.liability(request.currency, chain=caller().chain, now=self.clock(), sums=self.sums)
+        chain = caller().chain
+        now = await self.clocks.now(chain)
+        found = await reports.liability(request.currency, chain=chain, now=now, sums=self.sums)
         return pb.GetLiabilityResponse(
             months=[pb.LiabilityMonth(month=month, amount=amount) for month, amount in found.months],
             outstanding=found.outstanding,

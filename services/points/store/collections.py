@@ -27,7 +27,14 @@ DAYS = Keyed("ledger_days", ("chain", "day"))
 SEALS = Keyed("seals", ("chain", "day"))
 
 INDEXES = {
-    ACCOUNTS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
+    ACCOUNTS: [
+        IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True),
+        IndexModel(
+            [("chain", ASCENDING), ("due_at", ASCENDING)],
+            name="due",
+            partialFilterExpression={"due_at": {"$type": "date"}},
+        ),
+    ],
     ENTRIES: [
         IndexModel([("chain", ASCENDING), ("account", ASCENDING), ("version", DESCENDING)], unique=True),
         IndexModel([("chain", ASCENDING), ("booked_at", ASCENDING)]),

@@ -2,6 +2,7 @@
 
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
+from services.kit.outbox import told
 from services.kit.outbox.outbox import Outbox
 from services.points.store.collections import ACCOUNTS, INDEXES
 
@@ -20,8 +21,14 @@ async def _second(database: Database) -> None:
     await _first(database)
 
 
+async def _fourth(database: Database) -> None:
+    await create_indexes(database, ACCOUNTS, INDEXES[ACCOUNTS])
+
+
 MIGRATIONS = (
     Migration(1, "accounts, entries, receipts and stores", _first),
     Migration(2, "lots, holds, refunds, adjustments, notes, payers, days and seals", _second),
     Migration(3, "copies of menu items", _first),
+    Migration(4, "what sandboxes have told", told.set_up),
+    Migration(5, "accounts by when something falls due", _fourth),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.errors import Problem
 from services.kit.ids import MakeId
 from services.kit.principal import Caller, Principal
@@ -51,7 +51,7 @@ class Mover:
     payers: Payers
     members: Members
     ledger: Ledger
-    clock: Clock
+    clocks: ChainClocks
     make_id: MakeId
 
     async def move(self) -> int:
@@ -73,7 +73,7 @@ class Mover:
 
     async def _move_chain(self, chain: str, waiting: Sequence[WaitingPayer]) -> int:
         known = await self.members.enroll_payers(chain, [_payer(one) for one in waiting])
-        now = self.clock()
+        now = await self.clocks.now(chain)
         done: list[str] = []
         for one in waiting:
             if member := known.get(payer_of(one.account)):

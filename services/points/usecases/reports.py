@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Protocol
 
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.kit.errors import Kind, Problem
 from services.kit.principal import NotAllowedError, Principal
 from services.points.domain.accounts import Account, Balances
@@ -224,12 +224,12 @@ class DaySums:
 
     sums: JournalSums
     chains: Chains
-    clock: Clock
+    clocks: ChainClocks
 
     async def keep_all(self) -> None:
         """Keep what has ended and is not kept, chain by chain."""
         for chain in await self.chains.chains():
-            await keep_days(chain, now=self.clock(), sums=self.sums)
+            await keep_days(chain, now=await self.clocks.now(chain), sums=self.sums)
 
 
 async def keep_days(chain: str, *, now: datetime, sums: JournalSums) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
-from services.kit.clock import Clock
+from services.kit.chain_clocks import ChainClocks
 from services.points.domain.seals import EMPTY_ROOT, Seal, Sealed, day_start, leaf_hash, leaf_of, settled_days
 from services.points.usecases.read_accounts import page_size
 
@@ -64,12 +64,12 @@ class Sealing:
     seals: Seals
     chains: Chains
     key: SealingKey
-    clock: Clock
+    clocks: ChainClocks
 
     async def seal_all(self) -> None:
         """Seal what has ended and is not sealed, chain by chain."""
         for chain in await self.chains.chains():
-            await seal_chain(chain, seals=self.seals, key=self.key, now=self.clock())
+            await seal_chain(chain, seals=self.seals, key=self.key, now=await self.clocks.now(chain))
 
 
 async def seal_chain(chain: str, *, seals: Seals, key: SealingKey, now: datetime) -> int:

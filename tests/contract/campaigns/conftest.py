@@ -18,6 +18,7 @@ from services.campaigns.store.coupons import MongoCoupons
 from services.campaigns.store.migrations import MIGRATIONS
 from services.kit.ids import make_id
 from services.kit.mongo import command_keys
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.command_keys import COMMAND_KEYS
 from services.kit.mongo.database import Database
@@ -125,9 +126,9 @@ class Campaigns:
 async def campaigns(database: Database, clock: FixedClock) -> AsyncIterator[Campaigns]:
     for set_up in (command_keys.set_up, outbox.set_up, inbox.set_up, *(each.apply for each in MIGRATIONS)):
         await set_up(database)
-    coupons = MongoCoupons(database, Outbox(database))
-    servicer = CampaignsServicer(work=coupons, coupons=coupons, make_id=make_id, clock=clock)
+    coupons, clocks = MongoCoupons(database, Outbox(database)), MongoChainClocks(database, system=clock)
+    servicer = CampaignsServicer(work=coupons, coupons=coupons, make_id=make_id, clocks=clocks)
     descriptor = pb.DESCRIPTOR.services_by_name["Campaigns"]
-    handler = PointsHandler(coupons.unit, make_id=make_id, clock=clock)
+    handler = PointsHandler(coupons.unit, make_id=make_id, clocks=clocks)
     async with served([(add_CampaignsServicer_to_server, servicer, descriptor)]) as channel:
         yield Campaigns(channel, channel.stub(CampaignsStub), database, handler, clock)

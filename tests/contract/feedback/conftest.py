@@ -24,6 +24,7 @@ from services.feedback.store.voices import MongoVoices
 from services.feedback.usecases.answers import Listener
 from services.kit.ids import make_id
 from services.kit.mongo import command_keys
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.command_keys import COMMAND_KEYS
 from services.kit.mongo.database import Database
@@ -149,12 +150,12 @@ async def feedback(database: Database, clock: FixedClock) -> AsyncIterator[Feedb
     for set_up in (command_keys.set_up, outbox.set_up, inbox.set_up, *(each.apply for each in MIGRATIONS)):
         await set_up(database)
     voices = MongoVoices(database, Outbox(database))
-    directory = Directory()
+    directory, clocks = Directory(), MongoChainClocks(database, system=clock)
     of_members = members_pb2.DESCRIPTOR.services_by_name["Members"]
     of_feedback = pb.DESCRIPTOR.services_by_name["Feedback"]
-    handler = NewsHandler(voices.unit, make_id=make_id, clock=clock)
+    handler = NewsHandler(voices.unit, make_id=make_id, clocks=clocks)
     async with served([(add_MembersServicer_to_server, directory, of_members)]) as members:
         listener = Listener(work=voices, known=voices, members=MembersClient(members), make_id=make_id)
-        servicer = FeedbackServicer(listener=listener, voices=voices, clock=clock)
+        servicer = FeedbackServicer(listener=listener, voices=voices, clocks=clocks)
         async with served([(add_FeedbackServicer_to_server, servicer, of_feedback)]) as channel:
             yield Feedback(channel, channel.stub(FeedbackStub), database, handler, clock, directory)

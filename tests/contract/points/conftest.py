@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.kit.group_commit import GroupCommit
 from services.kit.keys import OwnKey
 from services.kit.mongo import command_keys
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import Database
 from services.kit.outbox import outbox
 from services.kit.outbox.outbox import Outbox
@@ -53,7 +54,9 @@ async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> Async
     programs = OneProgram(Programs((program_with(stamped=("coffee",)),)))
     hasher = IdentityHasher(bytes(32))
     recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher, programs=programs, items=items)
-    registrations = servicers(migrated, recorder=recorder, programs=programs, signer=SIGNER, clock=clock)
+    registrations = servicers(
+        migrated, recorder=recorder, programs=programs, signer=SIGNER, clocks=MongoChainClocks(migrated, system=clock)
+    )
     async with served(registrations) as channel:
         yield Points(channel, migrated, members, recorder)
 

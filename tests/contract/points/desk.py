@@ -31,6 +31,7 @@ SCOPES = frozenset(
         *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open"),
     }
 )
+KNOWN_CHAINS = frozenset({"chn_1", "sbx_1"})
 TILL = Principal(
     chain="chn_1",
     kind=Caller.TILL,
@@ -52,7 +53,7 @@ class AwayError(Problem):
 
 @dataclass
 class KnownMembers:
-    """What members would answer for chn_1; nobody else has anyone."""
+    """What members would answer for chn_1 and its sandbox; nobody else has anyone."""
 
     ids: set[str] = field(default_factory=lambda: {"mem_ada", "mem_bob"})
     asked: list[frozenset[str]] = field(default_factory=list)
@@ -65,21 +66,21 @@ class KnownMembers:
         if self.away:
             raise AwayError
         phone = Identity("phone", "+8613800000001")
-        return {phone: "mem_ada"} if chain == "chn_1" and phone in identities else {}
+        return {phone: "mem_ada"} if chain in KNOWN_CHAINS and phone in identities else {}
 
     async def enroll_payers(self, chain: str, payers: Sequence[Payer]) -> Mapping[str, str]:
         if self.away:
             raise AwayError
         self.payers += payers
-        return {payer.hash: f"mem_{payer.hash[:8]}" for payer in payers} if chain == "chn_1" else {}
+        return {payer.hash: f"mem_{payer.hash[:8]}" for payer in payers} if chain in KNOWN_CHAINS else {}
 
     async def existing(self, chain: str, ids: frozenset[str]) -> frozenset[str]:
         self.asked.append(ids)
-        return ids & self.ids if chain == "chn_1" else frozenset()
+        return ids & self.ids if chain in KNOWN_CHAINS else frozenset()
 
     async def stores(self, chain: str, ids: frozenset[str]) -> Mapping[str, Store]:
         known = {id_: Store(id=id_, version=1, time_zone="Asia/Shanghai", currency="CNY") for id_ in ("sto_1", "sto_2")}
-        return {id_: known[id_] for id_ in ids & known.keys()} if chain == "chn_1" else {}
+        return {id_: known[id_] for id_ in ids & known.keys()} if chain in KNOWN_CHAINS else {}
 
     async def items(self, chain: str, codes: frozenset[str]) -> Mapping[str, Item]:
         self.asked_items.append(codes)

@@ -9,6 +9,7 @@ from protos.common.v1.page_pb2 import Page
 from protos.points.v1 import ledger_pb2 as pb
 from protos.points.v1 import points_pb2
 from services.kit.errors import Problem
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import Database
 from services.kit.principal import Caller, Principal
 from services.kit.rpc.calls import answering
@@ -42,7 +43,8 @@ def audit_of(booker: Booker) -> AuditReports:
 
 def reports_of(booker: Booker) -> LedgerReports:
     database = booker.database
-    return LedgerReports(MongoHistory(database), MongoJournalSums(database), PROGRAMS, lambda: day(60))
+    clocks = MongoChainClocks(database, system=lambda: day(60))
+    return LedgerReports(MongoHistory(database), MongoJournalSums(database), PROGRAMS, clocks)
 
 
 class OneZone:

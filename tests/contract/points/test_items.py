@@ -20,6 +20,7 @@ from services.points.consumers import MembersHandler
 from services.points.domain.batches import Answer
 from services.points.domain.commands import AnyCommand, BookPurchase
 from services.points.domain.items import Item
+from services.points.domain.programs import Programs
 from services.points.domain.purchases import Line
 from services.points.store import items as room
 from services.points.store.collections import MENU_ITEMS
@@ -27,6 +28,7 @@ from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
 from services.points.store.stores import StoreCopies
 from services.points.usecases.ledger import Call
+from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import Receipt, record_purchases
 from tests.contract.points.desk import STAFF, KnownMembers, Points, receipt
 from tests.support.clock import START, FixedClock
@@ -222,7 +224,7 @@ async def test_each_command_brings_the_items_of_its_receipt_which_stays_as_it_wa
 
 async def test_without_rules_about_items_nobody_is_asked(points: Points) -> None:
     ledger = Overheard(points.recorder.ledger)
-    recorder = replace(points.recorder, ledger=ledger, items=None)
+    recorder = replace(points.recorder, ledger=ledger, programs=OneProgram(Programs()))
     await record_purchases(RECEIPTS[:1], call=CALL, recorder=recorder)
     assert [one.items for one in ledger.purchases] == [{}, {}]  # again, with leave to open the account
     assert points.members.asked_items == []

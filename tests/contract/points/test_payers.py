@@ -4,6 +4,7 @@ from typing import Any
 
 from protos.points.v1 import points_pb2 as pb
 from services.kit.ids import make_id
+from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import Database
 from services.points.domain.identities import IdentityHasher
 from services.points.store.accounts import MongoPayers
@@ -27,7 +28,7 @@ def mover(points: Points, clock: FixedClock) -> Mover:
         payers=MongoPayers(points.database),
         members=points.members,
         ledger=points.recorder.ledger,
-        clock=clock,
+        clocks=MongoChainClocks(points.database, system=clock),
         make_id=make_id,
     )
 

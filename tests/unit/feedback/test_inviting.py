@@ -48,10 +48,14 @@ def visit(days_ago: float, *, member: str = "mem_ada", chain: str = "chn_1", pur
     return Visit(chain, member, purchase, "sto_1", START - days_ago * DAY)
 
 
+def everywhere(now: datetime) -> Mapping[str, datetime]:
+    return {"chn_1": now, "chn_2": now}
+
+
 async def invited(*batches: Sequence[Visit], now: datetime = START) -> list[tuple[str, str, str]]:
     notebook = Notebook()
     for batch in batches:
-        await invite(batch, unit=notebook, make_id=make_id, now=now)
+        await invite(batch, unit=notebook, make_id=make_id, nows=everywhere(now))
     return notebook.invited()
 
 
@@ -66,7 +70,7 @@ async def test_the_same_member_id_in_two_chains_is_two_members() -> None:
 
 async def test_an_import_of_old_receipts_asks_the_database_nothing() -> None:
     notebook = Notebook()
-    await invite([visit(day) for day in range(8, 3_000)], unit=notebook, make_id=make_id, now=START)
+    await invite([visit(day) for day in range(8, 3_000)], unit=notebook, make_id=make_id, nows=everywhere(START))
     assert (notebook.questions, notebook.made) == (0, [])
 
 
@@ -75,7 +79,7 @@ async def test_a_member_is_asked_again_a_month_after() -> None:
     for day in range(0, 90, 10):
         now = START + day * DAY
         seen = Visit("chn_1", "mem_ada", f"pur_{day}", "sto_1", now)
-        await invite([seen], unit=notebook, make_id=make_id, now=now)
+        await invite([seen], unit=notebook, make_id=make_id, nows=everywhere(now))
     assert [purchase for _, _, purchase in notebook.invited()] == ["pur_0", "pur_30", "pur_60"]
 
 

@@ -1,0 +1,1 @@
+"""`huitou sandbox`: a chain whose time its operators move."""
