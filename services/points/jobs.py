@@ -4,6 +4,7 @@ from services.kit.jobs import Job
 from services.points.usecases.payers import Mover
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
+from services.points.usecases.settle_due import Settling
 
 
 def move_payers(mover: Mover) -> Job:
@@ -14,6 +15,11 @@ def move_payers(mover: Mover) -> Job:
 def seal_days(sealing: Sealing) -> Job:
     """Return the job that seals the days that have ended."""
     return Job(name="seal-days", every_s=300.0, run=sealing.seal_all, within_s=3_600.0)
+
+
+def settle_due(settling: Settling) -> Job:
+    """Return the job that books what has fallen due by itself."""
+    return Job(name="settle-due", every_s=60.0, run=settling.settle_all, within_s=3_600.0)
 
 
 def sum_days(day_sums: DaySums) -> Job:

@@ -42,7 +42,7 @@ from services.points.store.seals import MongoSeals
 from services.points.store.stores import StoreCopies
 from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.adjustments import AdjustmentDesk
-from services.points.usecases.dues import AccountsFallDue, DayEnds
+from services.points.usecases.dues import DayEnds
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
@@ -50,6 +50,7 @@ from services.points.usecases.programs import OneProgram, ProgramSource
 from services.points.usecases.record_purchases import Recorder
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
+from services.points.usecases.settle_due import Settling
 
 AT_ONCE = 2
 """Commits under way at once when enough waits for both: one is folded while the other is at the database."""
@@ -70,7 +71,10 @@ def build(config: ServiceConfig) -> Service:
     mover = Mover(payers=MongoPayers(database), members=members, ledger=ledger, clocks=clocks, make_id=make_id)
     seals, sums = MongoSeals(database), MongoJournalSums(database)
     sealing = Sealing(seals, chassis.outbox, signer, clocks)
+    due = MongoDueAccounts(database)
+    settling = Settling(accounts=due, ledger=ledger, make_id=make_id, chains=chassis.outbox, clocks=clocks)
     by_the_clock = [
+        jobs.settle_due(settling),
         jobs.move_payers(mover),
         jobs.seal_days(sealing),
         jobs.sum_days(DaySums(sums, chassis.outbox, clocks)),
@@ -80,7 +84,7 @@ def build(config: ServiceConfig) -> Service:
         servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clocks=clocks),
         handle=MembersHandler(partial(MongoCopies, database, stores, items)),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
-        dues=[AccountsFallDue(MongoDueAccounts(database)), DayEnds(seals, sums, signer)],
+        dues=[settling, DayEnds(seals, sums, signer)],
     )
 
 

@@ -1,5 +1,6 @@
 """Accounts by when something in them falls due."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pymongo import ASCENDING
@@ -13,6 +14,12 @@ class MongoDueAccounts:
 
     def __init__(self, database: Database) -> None:
         self._accounts = database.collection(ACCOUNTS)
+
+    async def due(self, chain: str, *, by: datetime, first: int) -> Sequence[str]:
+        """Return the ids of up to `first` accounts in which something fell due by `by`, the longest due first."""
+        which = {"chain": chain, "due_at": {"$lte": by, "$type": "date"}}
+        found = self._accounts.find(which, {"_id": False, "account": True}).sort("due_at", ASCENDING).limit(first)
+        return [one["account"] for one in await found.to_list(None)]
 
     async def next_due(self, chain: str, after: datetime) -> datetime | None:
         """Return the earliest moment after `after` at which something in an account of `chain` falls due."""

@@ -2,18 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from services.points.domain.seals import SETTLES_AFTER, day_end
 from services.points.usecases.reports import JournalSums, keep_days
 from services.points.usecases.seal_ledger import SealingKey, Seals, seal_chain
-
-
-class DueAccounts(Protocol):
-    """Where accounts are looked up by when something in them falls due."""
-
-    async def next_due(self, chain: str, after: datetime) -> datetime | None:
-        """Return the earliest moment after `after` at which something in an account of `chain` falls due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +26,3 @@ class DayEnds:
         """Keep the sums of the days that have ended, and seal them."""
         await keep_days(chain, now=now, sums=self.sums)
         await seal_chain(chain, seals=self.seals, key=self.key, now=now)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountsFallDue:
-    """What falls due in accounts: lots that are released or expire, holds that run out."""
-
-    accounts: DueAccounts
-
-    async def next_due(self, chain: str, after: datetime) -> datetime | None:
-        """Return the earliest moment after `after` at which something does."""
-        return await self.accounts.next_due(chain, after)
-
-    async def run(self, chain: str, now: datetime) -> None:
-        """Nothing, as on any chain: the account's next command books what is due, each at its own moment."""
