@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from protos.common.v1.money_pb2 import Money
 from protos.events.v1 import members_pb2, points_pb2
 from services.kit.outbox.events import Event, EventCursor
-from services.kit.timestamps import to_timestamp
+from services.kit.timestamps import from_timestamp, to_timestamp
 from services.points.domain.commands import AnyCommand
 from services.points.domain.drafts import Key
 from services.points.domain.facts import (
@@ -20,6 +20,7 @@ from services.points.domain.facts import (
 )
 from services.points.domain.items import Item
 from services.points.domain.rules import POINTS
+from services.points.usecases.keep_copies import Enrolled
 from services.points.usecases.record_purchases import Store
 
 STREAM = "points.account"
@@ -144,11 +145,12 @@ def _account_posted(event: AccountPosted) -> points_pb2.AccountPosted:
     )
 
 
-def enrolled_member(event: Event) -> str | None:
-    """Return who was enrolled, None when the event tells something else."""
+def enrolled_member(event: Event) -> Enrolled | None:
+    """Return who was enrolled and when, None when the event tells something else."""
     if event.type != members_pb2.MemberEnrolled.DESCRIPTOR.full_name:
         return None
-    return members_pb2.MemberEnrolled.FromString(event.body).member_id
+    enrolled = members_pb2.MemberEnrolled.FromString(event.body)
+    return Enrolled(enrolled.member_id, from_timestamp(enrolled.enrolled_at))
 
 
 def saved_store(event: Event) -> Store | None:

@@ -119,7 +119,7 @@ def _count(draft: Draft, purchase: Purchase, program: Program, earned: Earned) -
     active = Activity.PURCHASE in program.expiry.active_by or (points and Activity.EARNING in program.expiry.active_by)
     counts = replace(
         counts,
-        joined_at=counts.joined_at or at,
+        first_at=min(counts.first_at or at, at),
         last_at=max(counts.last_at or at, at),
         active_at=max(counts.active_at or at, at) if active else counts.active_at,
     )

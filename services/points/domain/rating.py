@@ -76,12 +76,13 @@ def _items(items: Mapping[str, Item], purchase: Purchase) -> dict[str, Item]:
 def _facts(draft: Draft, at: datetime) -> MemberFacts:
     account, zone = draft.account, draft.programs.zone
     counts, today = account.counts, day_of(at, draft.programs.zone)
+    since = counts.member_since
     return MemberFacts(
         visits=counts.visits,
         spend_minor=counts.spend_minor,
         points=account.balance(POINTS).available,
         days_since_last=max(0, (today - day_of(counts.last_at, zone)).days) if counts.last_at else NOT_KNOWN,
-        days_since_joining=max(0, (today - day_of(counts.joined_at, zone)).days) if counts.joined_at else NOT_KNOWN,
+        days_since_joining=max(0, (today - day_of(since, zone)).days) if since else NOT_KNOWN,
     )
 
 

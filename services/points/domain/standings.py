@@ -30,11 +30,17 @@ class Counts:
 
     spend_minor: int = 0
     visits: int = 0
-    joined_at: datetime | None = None  # as a member; of an account without one, the first purchase
+    joined_at: datetime | None = None  # as members told it; None: not known here
+    first_at: datetime | None = None  # of the earliest purchase
     last_at: datetime | None = None  # of the newest purchase
     active_at: datetime | None = None  # of what last kept points from lapsing
     tallies: tuple[Tally, ...] = ()  # ascending
     caps: Mapping[tuple[str, str], int] = field(default_factory=dict)  # used, by cap and period
+
+    @property
+    def member_since(self) -> datetime | None:
+        """When the member joined, as far as it is known: else the earliest purchase."""
+        return self.joined_at or self.first_at
 
 
 NO_COUNTS = Counts()
@@ -120,6 +126,7 @@ def merged(one: Counts, other: Counts, tiers: Tiers) -> Counts:
         spend_minor=one.spend_minor + other.spend_minor,
         visits=one.visits + other.visits,
         joined_at=min((at for at in (one.joined_at, other.joined_at) if at), default=None),
+        first_at=min((at for at in (one.first_at, other.first_at) if at), default=None),
         last_at=max((at for at in (one.last_at, other.last_at) if at), default=None),
         active_at=max((at for at in (one.active_at, other.active_at) if at), default=None),
         tallies=_compacted(tallies, tiers.window),
@@ -166,7 +173,7 @@ def measure(
     counts: Counts, standing: Standing, tiers: Tiers, on: date, *, zone: str, lifetime: int, balance: int
 ) -> Measured:
     """Return the metrics over the window that `on` lies in, as far as they are counted; `lifetime`: points earned."""
-    joined = day_of(counts.joined_at, zone) if counts.joined_at else on
+    joined = day_of(counts.member_since, zone) if counts.member_since else on
     window = tiers.window
     if window.kind is WindowKind.LIFETIME and standing.counted_from is None:
         return Measured(counts.spend_minor, lifetime, counts.visits, balance)
@@ -213,7 +220,7 @@ def _leaves(counts: Counts, standing: Standing, tiers: Tiers, zone: str) -> date
     window, met_on = tiers.window, standing.met_on
     if met_on is None:
         return None
-    joined = day_of(counts.joined_at, zone) if counts.joined_at else met_on
+    joined = day_of(counts.member_since, zone) if counts.member_since else met_on
     if window.has_periods:
         return begins(window.period(met_on, joined)[1], zone)
     if window.kind is not WindowKind.ROLLING:

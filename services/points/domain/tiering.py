@@ -30,7 +30,7 @@ def measured(draft: Draft, tiers: Tiers, on: date) -> Measured:
 
 def joined(draft: Draft, otherwise: date) -> date:
     """Return the day on which the member joined."""
-    at = draft.account.counts.joined_at
+    at = draft.account.counts.member_since
     return day_of(at, draft.programs.zone) if at else otherwise
 
 

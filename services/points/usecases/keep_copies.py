@@ -1,16 +1,26 @@
 """Keep what points must know at once: accounts for members, copies of stores and of menu items."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.points.domain.items import Item
 from services.points.usecases.record_purchases import Store
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A new member."""
+
+    member: str
+    at: datetime
+
+
 class Copies(Protocol):
     """Where copies are kept, within one transaction."""
 
-    async def open_accounts(self, members: Sequence[tuple[str, str]]) -> None:
+    async def open_accounts(self, members: Sequence[tuple[str, Enrolled]]) -> None:
         """Open an empty account for each (chain, member) that has none."""
 
     async def save_stores(self, stores: Sequence[tuple[str, Store]]) -> None:
@@ -22,7 +32,7 @@ class Copies(Protocol):
 
 async def keep_copies(
     *,
-    enrolled: Sequence[tuple[str, str]],
+    enrolled: Sequence[tuple[str, Enrolled]],
     stores: Sequence[tuple[str, Store]],
     items: Sequence[tuple[str, Item]],
     copies: Copies,

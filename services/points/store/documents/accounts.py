@@ -53,6 +53,7 @@ def _counts_document(counts: Counts) -> Document:
         "spend_minor": counts.spend_minor,
         "visits": counts.visits,
         "joined_at": counts.joined_at,
+        "first_at": counts.first_at,
         "last_at": counts.last_at,
         "active_at": counts.active_at,
         # As short as can be: they are written with every purchase.
@@ -66,6 +67,7 @@ def _counts_of(document: Document) -> Counts:
         spend_minor=document["spend_minor"],
         visits=document["visits"],
         joined_at=document["joined_at"],
+        first_at=document["first_at"],
         last_at=document["last_at"],
         active_at=document["active_at"],
         tallies=tuple(Tally(_day(day), *more) for day, *more in document["tallies"]),
