@@ -58,7 +58,7 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
     async def SaveStores(self, request: pb.SaveStoresRequest, _context: Any) -> pb.SaveStoresResponse:  # noqa: N802 - gRPC's name
         """Add or change stores."""
         saved = await save_stores(
-            [WantedStore(store.code, store.name, store.time_zone) for store in request.stores],
+            [WantedStore(store.code, store.name, store.time_zone, store.region) for store in request.stores],
             caller=caller(),
             now=self.clock(),
             chains=self.chains,
