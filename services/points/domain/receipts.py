@@ -6,7 +6,7 @@ from datetime import datetime
 from services.points.domain.holds import Parts
 from services.points.domain.programs import EarnedPart, sums
 from services.points.domain.purchases import Line, Purchase
-from services.points.domain.refunds import BookedRefund, left_of
+from services.points.domain.refunds import BookedRefund, Returned, left_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,17 @@ class BookedPurchase:
     level_after: str
     redeemed: tuple[Redeemed, ...] = ()
     unknown_holds: tuple[str, ...] = ()  # the receipt names them and they do not exist
+    visit: int = 0  # which purchase of the member's it is, in the order of booking, from 1; 0: not known
 
     @property
     def points(self) -> int:
         """Granted by this purchase."""
         return sums(self.breakdown)["points"]
+
+
+def returned_lines(refund: BookedRefund, purchase: BookedPurchase) -> list[tuple[Returned, Line]]:
+    """Return what a booked refund took back, each with the receipt's line that it is of."""
+    return [(one, purchase.purchase.lines[one.line - 1]) for one in refund.returned]
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def apply_waiting(work: Work, booked: BookedPurchase, programs: Programs) -> Non
                 why=error.message,
             )
             _put(work, receipt, refused)
-            work.tell(work.draft(booked.purchase.member), RefundBooked(refused, booked.purchase.currency))
+            work.tell(work.draft(booked.purchase.member), RefundBooked(refused, booked))
 
 
 def _apply(work: Work, arrived: BookedRefund, receipt: Receipt, programs: Programs) -> BookedRefund:
@@ -109,7 +109,7 @@ def _apply(work: Work, arrived: BookedRefund, receipt: Receipt, programs: Progra
         coupons=booked.purchase.coupons if whole and not receipt.gave_back else (),
     )
     _put(work, replace(receipt, refunds=(*receipt.refunds, done)), done)
-    work.tell(draft, RefundBooked(done, booked.purchase.currency))
+    work.tell(draft, RefundBooked(done, booked))
     return done
 
 

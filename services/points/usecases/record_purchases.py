@@ -80,6 +80,7 @@ class Store:
     version: int
     time_zone: str
     currency: str
+    region: str = ""  # the chain's own code, empty: none
 
 
 class Stores(Protocol):

@@ -63,4 +63,11 @@ async def test_a_store_never_heard_of_is_asked_for_once_and_kept(migrated: Datab
     stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
     assert (await stores.stores("chn_1", frozenset({"sto_2", "sto_9"}))).keys() == {"sto_2"}
     kept = await migrated.collection(STORES).find_one({"chain": "chn_1", "store": "sto_2"}, {"_id": False})
-    assert kept == {"chain": "chn_1", "store": "sto_2", "version": 1, "time_zone": "Asia/Shanghai", "currency": "CNY"}
+    assert kept == {
+        "chain": "chn_1",
+        "store": "sto_2",
+        "version": 1,
+        "time_zone": "Asia/Shanghai",
+        "currency": "CNY",
+        "region": "",
+    }

@@ -73,6 +73,7 @@ def _booked_document(booked: BookedPurchase) -> Document:
         "level_after": booked.level_after,
         **({"redeemed": [_redeemed_document(one) for one in booked.redeemed]} if booked.redeemed else {}),
         **({"unknown_holds": list(booked.unknown_holds)} if booked.unknown_holds else {}),
+        **({"visit": booked.visit} if booked.visit else {}),
     }
 
 
@@ -120,6 +121,7 @@ def _booked_of(document: Document) -> BookedPurchase:
         level_after=document["level_after"],
         redeemed=tuple(_redeemed_of(one) for one in document.get("redeemed", ())),
         unknown_holds=tuple(document.get("unknown_holds", ())),
+        visit=document.get("visit", 0),
     )
 
 
