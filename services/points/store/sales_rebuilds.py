@@ -21,6 +21,8 @@ AT_ONCE = 200
 """Receipts that one transaction counts: with 500 lines each, well within the seconds that it has."""
 
 DROPPED_AT_ONCE = 1_000
+DROPPED = ((SALES, "store"), (ITEM_SALES, "store"), (GUEST_MONTHS, "account"))
+"""What countings consist of, and by what it is gone through."""
 
 
 class MongoRebuilds:
@@ -56,7 +58,8 @@ class MongoRebuilds:
                 counting["after"] = documents[-1]["key"]
                 counting["receipts"] += len(documents)
             else:
-                state["current"], state["dropping"] = {"number": counting["number"], "since": counting["since"]}, True
+                state["current"] = {"number": counting["number"], "since": counting["since"]}
+                state["dropping"] = {"at": 0, "after": ""}
                 state["counted"] = counting["receipts"]
                 del state["next"]
             await self._keep(chain, state, session)
@@ -64,19 +67,29 @@ class MongoRebuilds:
 
         return await self._database.in_transaction(once)
 
-    async def drop(self, chain: str) -> None:
-        """Remove older countings: in parts, since a chain's may have millions of documents."""
+    async def drop(self, chain: str) -> bool:
+        """Remove some of the older countings, which may have millions of documents; False when nothing is left."""
         state = await self._state(chain, None)
+        if (dropping := state.get("dropping")) is None:
+            return False
+        states = self._database.collection(SALES_GENERATIONS)
+        if dropping["at"] == len(DROPPED):
+            await states.update_one({"chain": chain}, {"$unset": {"dropping": ""}})
+            return False
+        keyed, key = DROPPED[dropping["at"]]
         old = {"chain": chain, "generation": {"$lt": state["current"]["number"]}}
-        for keyed, key in ((SALES, "store"), (ITEM_SALES, "store"), (GUEST_MONTHS, "account")):
-            collection = self._database.collection(keyed)
-            cursor = collection.find(old, {"_id": False, key: True})
-            try:
-                while some := await cursor.to_list(DROPPED_AT_ONCE):
-                    await collection.delete_many({**old, key: {"$in": sorted({one[key] for one in some})}})
-            finally:
-                await cursor.close()
-        await self._database.collection(SALES_GENERATIONS).update_one({"chain": chain}, {"$unset": {"dropping": ""}})
+        page = self._database.collection(keyed).find(
+            {**old, key: {"$gt": dropping["after"]}}, {"_id": False, key: True}
+        )
+        owners = sorted({one[key] for one in await page.sort(key, ASCENDING).limit(DROPPED_AT_ONCE).to_list(None)})
+        if owners:
+            await self._database.collection(keyed).delete_many({**old, key: {"$in": owners}})
+            then = {"at": dropping["at"], "after": owners[-1]}
+        else:
+            then = {"at": dropping["at"] + 1, "after": ""}
+        # Only from where it was read: of two that remove at once, one goes on.
+        await states.update_one({"chain": chain, "dropping": dropping}, {"$set": {"dropping": then}})
+        return True
 
     async def _add(self, chain: str, counting: Document, documents: list[Document], session: Session) -> None:
         sold = [one for document in documents for one in sold_of(receipt_of(document))]

@@ -50,8 +50,8 @@ class Rebuilds(Protocol):
     async def count(self, chain: str) -> Rebuild | None:
         """Count the next receipts in one transaction; None when there are no more, and reports read it from now on."""
 
-    async def drop(self, chain: str) -> None:
-        """Remove older countings."""
+    async def drop(self, chain: str) -> bool:
+        """Remove some of the older countings; False when nothing is left of them."""
 
 
 async def rebuild_sales(chain: str, *, now: datetime, rebuilds: Rebuilds) -> AsyncGenerator[Progress, None]:
@@ -65,5 +65,6 @@ async def rebuild_sales(chain: str, *, now: datetime, rebuilds: Rebuilds) -> Asy
         while (counted := await rebuilds.count(chain)) is not None:
             receipts = counted.receipts
             yield Progress(receipts)
-    await rebuilds.drop(chain)
+    while await rebuilds.drop(chain):
+        yield Progress(receipts)
     yield Progress(receipts, done=True)

@@ -168,5 +168,6 @@ async def test_an_operator_counts_again(points: Points, clock: FixedClock) -> No
     assert (waits.receipts, from_timestamp(waits.begins_at), waits.done) == (0, START + timedelta(minutes=4), False)
     clock.move(timedelta(minutes=4))
     steps = await rebuild(points)
-    assert [(step.receipts, step.done) for step in steps] == [(1, False), (1, True)]
+    assert {(step.receipts, step.done) for step in steps[:-1]} == {(1, False)}
+    assert (steps[-1].receipts, steps[-1].done) == (1, True)
     assert await points.call(points.insight.GetSales, BY_ITEM) == before

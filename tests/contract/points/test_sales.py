@@ -220,8 +220,10 @@ async def test_a_rebuild_can_be_done_again(seller: Seller) -> None:
     for number in range(2):
         now = NOW + timedelta(days=number)
         await rebuilt(seller, now=now)
+        assert await MongoRebuilds(seller.database).count(CHAIN) is not None
+        assert await seller.rows("store", "item", show=("receipts", "paid_minor")) == before  # not two of each
         steps = await rebuilt(seller, now=now + AHEAD + SETTLED)
-        assert steps == [Progress(2), Progress(2, done=True)]
+        assert (set(steps[:-1]), steps[-1]) == ({Progress(2)}, Progress(2, done=True))
         assert await seller.rows("store", "item", show=("receipts", "paid_minor")) == before
     assert await seller.insight.sums.generation(CHAIN) == 2
 
