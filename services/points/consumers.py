@@ -10,7 +10,7 @@ from services.kit.rabbit.messages import PoisonError
 from services.points.domain.sales import Sold
 from services.points.events import STREAM, enrolled_member, saved_store, sold
 from services.points.usecases.keep_copies import Copies, keep_copies
-from services.points.usecases.record_sales import SalesBook, record_sales
+from services.points.usecases.record_sales import SalesNews, note_sales
 
 
 class MembersHandler:
@@ -31,14 +31,14 @@ class MembersHandler:
 class SalesHandler:
     """Handles a batch of events of points.account: the ledger's own, for reports."""
 
-    def __init__(self, book: Callable[[Session], SalesBook]) -> None:
-        self._book = book
+    def __init__(self, news: Callable[[Session], SalesNews]) -> None:
+        self._news = news
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Apply `events` within the transaction of `session`."""
         found = [(event.chain, one) for event in events if (one := _sold(event)) is not None]
         if found:
-            await record_sales(found, book=self._book(session))
+            await note_sales(found, news=self._news(session))
 
 
 class Handlers:

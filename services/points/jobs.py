@@ -2,6 +2,7 @@
 
 from services.kit.jobs import Job
 from services.points.usecases.payers import Mover
+from services.points.usecases.record_sales import SalesRoller
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
 
@@ -14,6 +15,11 @@ def move_payers(mover: Mover) -> Job:
 def seal_days(sealing: Sealing) -> Job:
     """Return the job that seals the days that have ended."""
     return Job(name="seal-days", every_s=300.0, run=sealing.seal_all, within_s=3_600.0)
+
+
+def add_sales(roller: SalesRoller) -> Job:
+    """Return the job that adds what was sold to the sums that reports read."""
+    return Job(name="add-sales", every_s=1.0, run=roller.add_all)
 
 
 def sum_days(day_sums: DaySums) -> Job:

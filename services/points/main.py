@@ -39,7 +39,7 @@ from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.receipt_reports import MongoReceipts
 from services.points.store.reports import MongoHistory, MongoJournalSums
-from services.points.store.sales import MongoSalesBook
+from services.points.store.sales import MongoSalesNews, MongoSalesRoll
 from services.points.store.sales_rebuilds import MongoRebuilds
 from services.points.store.sales_reports import MongoSalesSums
 from services.points.store.seals import MongoSeals
@@ -51,6 +51,7 @@ from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
 from services.points.usecases.record_purchases import Recorder
+from services.points.usecases.record_sales import SalesRoller
 from services.points.usecases.reports import DaySums
 from services.points.usecases.sales_reports import Insight
 from services.points.usecases.seal_ledger import Sealing
@@ -75,6 +76,7 @@ def build(config: ServiceConfig) -> Service:
     by_the_clock = [
         jobs.move_payers(mover),
         jobs.seal_days(sealing),
+        jobs.add_sales(SalesRoller(MongoSalesRoll(database), chassis.outbox)),
         jobs.sum_days(DaySums(MongoJournalSums(database), chassis.outbox, clock)),
     ]
     return chassis.service(
@@ -82,7 +84,7 @@ def build(config: ServiceConfig) -> Service:
         servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clock=clock),
         handle=Handlers(
             members=MembersHandler(partial(MongoCopies, database, stores)),
-            sales=SalesHandler(partial(MongoSalesBook, database)),
+            sales=SalesHandler(partial(MongoSalesNews, database)),
         ),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
     )

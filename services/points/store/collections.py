@@ -23,6 +23,8 @@ PAYERS = Keyed("payers", ())
 DAYS = Keyed("ledger_days", ("chain", "day"))
 """Sums of the journal, a document for each day that has ended: reports add them up."""
 SEALS = Keyed("seals", ("chain", "day"))
+SALES_NEWS = Keyed("sales_news", ("chain",))
+"""What was sold and is not in the sums yet: a document for each batch that was heard of."""
 SALES = Keyed("sales", ("chain", "store"))
 """Sums of a store's day, or month, by weekday, hour and channel."""
 ITEM_SALES = Keyed("item_sales", ("chain", "store"))
@@ -77,6 +79,7 @@ INDEXES = {
     PAYERS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
     DAYS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
     SEALS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
+    SALES_NEWS: [IndexModel([("chain", ASCENDING), ("_id", ASCENDING)])],
     SALES: [IndexModel(PLACE, unique=True)],
     ITEM_SALES: [IndexModel(PLACE, unique=True)],
     GUEST_MONTHS: [

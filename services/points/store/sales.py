@@ -1,22 +1,22 @@
-"""Sums of sales in MongoDB, added to within the transaction of whoever counts: the consumer, or a rebuild.
+"""Sums of sales in MongoDB, added to within the transaction of whoever counts: the roll, or a rebuild.
 
-Two consumers that add to the same store's day conflict, and one of them does its batch again; so all writes go in the
-order of their keys, and a batch writes each document once.
+Consumers only insert news, so that none of them ever conflicts over the same store's day; one replica at a time adds
+the news of many batches up, and so writes each document once for all of them.
 """
 
 from collections.abc import Mapping, Sequence
 
-from pymongo import UpdateOne
+from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.kit.mongo.collections import Document, Keyed
 from services.kit.mongo.database import Database, Session
 from services.kit.mongo.guards import DUPLICATE_KEY
 from services.kit.mongo.transactions import Conflict
-from services.points.domain.sales import Additions, GuestMonth, Item, Place, Turned, merged, turned, within_bound
-from services.points.store.collections import GUEST_MONTHS, ITEM_SALES, SALES, SALES_GENERATIONS
-from services.points.store.documents.sales import cell_name, increments, item_name, item_of
-from services.points.usecases.record_sales import Generation
+from services.points.domain.sales import Additions, GuestMonth, Item, Place, Sold, Turned, merged, turned, within_bound
+from services.points.store.collections import GUEST_MONTHS, ITEM_SALES, SALES, SALES_GENERATIONS, SALES_NEWS
+from services.points.store.documents.sales import cell_name, increments, item_name, item_of, sold_document, sold_of
+from services.points.usecases.record_sales import Generation, additions_of
 
 FULL_BYTES = 1_000_000
 """Items of one store's day or month: about 10,000. What is new after that is counted as one other item."""
@@ -25,17 +25,60 @@ ALL = "all"
 """Beside the cells stands their sum, for reports that ask for neither weekday, hour nor channel."""
 
 
+NOTED_AT_ONCE = 100
+"""Purchases and refunds in one document: with 500 lines each about 6 MB, of the 16 that it may have."""
+
+ADDED_AT_ONCE = 5
+"""News of one transaction: a second or two of writes where each purchase is of another store."""
+
+
+class MongoSalesNews:
+    """What waits to be added, within one transaction."""
+
+    def __init__(self, database: Database, session: Session) -> None:
+        self._database, self._session = database, session
+
+    async def note(self, chain: str, sold: Sequence[Sold]) -> None:
+        """Keep it until it is added."""
+        documents: list[Document] = [
+            {"chain": chain, "sold": [sold_document(one) for one in sold[start : start + NOTED_AT_ONCE]]}
+            for start in range(0, len(sold), NOTED_AT_ONCE)
+        ]
+        await self._database.collection(SALES_NEWS).insert_many(documents, session=self._session)
+
+
+class MongoSalesRoll:
+    """What takes news into the sums of one service's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add_some(self, chain: str) -> int:
+        """Add the oldest news to the sums and forget them, in one transaction; return how many there were."""
+        if await self._database.collection(SALES_NEWS).find_one({"chain": chain}, {"_id": True}) is None:
+            return 0
+
+        async def once(session: Session) -> int:
+            news = self._database.collection(SALES_NEWS)
+            found = news.find({"chain": chain}, session=session).sort("_id", ASCENDING).limit(ADDED_AT_ONCE)
+            documents = await found.to_list(ADDED_AT_ONCE)
+            state = await self._database.collection(SALES_GENERATIONS).find_one({"chain": chain}, session=session)
+            sold = [sold_of(one) for document in documents for one in document["sold"]]
+            book = MongoSalesBook(self._database, session)
+            for number, additions in additions_of(sold, generations_of(state)).items():
+                await book.add(chain, number, additions)
+            ids = [document["_id"] for document in documents]
+            await news.delete_many({"chain": chain, "_id": {"$in": ids}}, session=session)
+            return len(documents)
+
+        return await self._database.in_transaction(once)
+
+
 class MongoSalesBook:
     """Sums in one service's database, within one transaction."""
 
     def __init__(self, database: Database, session: Session) -> None:
         self._database, self._session = database, session
-
-    async def generations(self, chains: frozenset[str]) -> Mapping[str, Sequence[Generation]]:
-        """Return those that are counted now, by chain."""
-        which = {"chain": {"$in": sorted(chains)}}
-        found = self._database.collection(SALES_GENERATIONS).find(which, session=self._session)
-        return {one["chain"]: generations_of(one) for one in await found.to_list(len(chains))}
 
     async def add(self, chain: str, generation: int, additions: Additions) -> None:
         """Add to the sums of one generation."""
@@ -141,7 +184,9 @@ def _turns(turned: Turned | None) -> Mapping[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def generations_of(document: Document) -> list[Generation]:
+def generations_of(document: Document | None) -> list[Generation]:
     """Return the generations of a chain that are counted: the one that reports read first."""
+    if document is None:
+        return [Generation()]
     states = [document["current"], *([document["next"]] if "next" in document else [])]
     return [Generation(state["number"], state.get("since")) for state in states]

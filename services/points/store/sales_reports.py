@@ -36,7 +36,7 @@ class MongoSalesSums:
     async def generation(self, chain: str) -> int:
         """Return which counting of the chain's sales reports read."""
         found = await self._database.collection(SALES_GENERATIONS).find_one({"chain": chain})
-        return generations_of(found)[0].number if found else 0
+        return generations_of(found)[0].number
 
     async def sums(
         self, chain: str, generation: int, *, stores: Sequence[str], wanted: Spans, question: Question

@@ -1,4 +1,4 @@
-"""Keep the sums of sales current: each purchase and refund is added once, whatever generation of sums is counted."""
+"""Keep the sums of sales current: what was sold is noted as it is heard of, and soon after added to the sums, once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.points.domain.sales import Additions, Sold
+from services.points.usecases.seal_ledger import Chains
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +21,49 @@ class Generation:
         return self.since is None or sold.booked_at >= self.since
 
 
-class SalesBook(Protocol):
-    """Where sums are kept, within one transaction."""
+class SalesNews(Protocol):
+    """Where what was sold waits to be added, within one transaction."""
 
-    async def generations(self, chains: frozenset[str]) -> Mapping[str, Sequence[Generation]]:
-        """Return those that are counted now, by chain: the one that reports read, and one that is being rebuilt."""
-
-    async def add(self, chain: str, generation: int, additions: Additions) -> None:
-        """Add to the sums of one generation."""
+    async def note(self, chain: str, sold: Sequence[Sold]) -> None:
+        """Keep it until it is added."""
 
 
-async def record_sales(sold: Sequence[tuple[str, Sold]], *, book: SalesBook) -> None:
-    """Add a batch of (chain, purchase or refund) to the sums."""
+class SalesRoll(Protocol):
+    """What takes news into the sums."""
+
+    async def add_some(self, chain: str) -> int:
+        """Add the oldest news to the sums and forget them, in one transaction; return how many there were."""
+
+
+async def note_sales(sold: Sequence[tuple[str, Sold]], *, news: SalesNews) -> None:
+    """Note a batch of (chain, purchase or refund)."""
     by_chain: dict[str, list[Sold]] = {}
     for chain, one in sold:
         by_chain.setdefault(chain, []).append(one)
-    generations = await book.generations(frozenset(by_chain))
     for chain, some in by_chain.items():
-        for generation in generations.get(chain, (Generation(),)):
-            additions = Additions()
-            for one in some:
-                if generation.hears(one):
-                    additions.add(one)
-            await book.add(chain, generation.number, additions)
+        await news.note(chain, some)
+
+
+def additions_of(sold: Sequence[Sold], generations: Sequence[Generation]) -> Mapping[int, Additions]:
+    """Return what each counting adds of it."""
+    found: dict[int, Additions] = {}
+    for generation in generations:
+        additions = found[generation.number] = Additions()
+        for one in sold:
+            if generation.hears(one):
+                additions.add(one)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SalesRoller:
+    """The job that adds news to the sums; it can be cut short and done again, by any replica."""
+
+    roll: SalesRoll
+    chains: Chains
+
+    async def add_all(self) -> None:
+        """Add all that waits, chain by chain."""
+        for chain in await self.chains.chains():
+            while await self.roll.add_some(chain):
+                pass

@@ -19,7 +19,7 @@ from services.points.domain.sales import Additions, Turned
 from services.points.domain.sales_reports import Question, dimensions_of
 from services.points.events import sold
 from services.points.store.collections import STORES
-from services.points.store.sales import MongoSalesBook
+from services.points.store.sales import MongoSalesBook, MongoSalesNews, MongoSalesRoll
 from services.points.store.sales_reports import MongoSalesSums
 from services.points.store.stores import MongoStoreList
 from services.points.usecases.sales_reports import Insight, SalesReport, sales
@@ -78,7 +78,12 @@ class Seller:
         return found
 
     async def hear(self, events: Sequence[Event]) -> None:
-        handler = SalesHandler(partial(MongoSalesBook, self.database))
+        await self.note(events)
+        while await MongoSalesRoll(self.database).add_some(self.booker.chain):
+            pass
+
+    async def note(self, events: Sequence[Event]) -> None:
+        handler = SalesHandler(partial(MongoSalesNews, self.database))
         await self.database.in_transaction(partial(handler, events))
 
     async def hear_as(self, generation: int, events: Sequence[Event]) -> None:

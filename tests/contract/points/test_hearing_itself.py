@@ -14,19 +14,20 @@ from services.kit.rabbit.cursors import Cursor, read_cursors, seed_cursors
 from services.kit.rabbit.messages import PoisonError
 from services.kit.rabbit.sequencing import Origin
 from services.points.consumers import Handlers, MembersHandler, SalesHandler
+from services.points.domain.purchases import Line
+from services.points.domain.refunds import RefundLine
 from services.points.domain.sold_receipts import sold_of
 from services.points.events import STREAM, sold
 from services.points.store.collections import ACCOUNTS, SALES
 from services.points.store.copies import MongoCopies
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.receipt_reports import MongoReceipts
-from services.points.store.sales import MongoSalesBook
+from services.points.store.sales import MongoSalesNews, MongoSalesRoll
 from services.points.store.stores import StoreCopies
 from tests.contract.points.booked import CHAIN, booker_on, day
 from tests.contract.points.desk import KnownMembers
 from tests.contract.points.selling import Seller
 from tests.support.clock import START, FixedClock
-from tests.unit.points.receipts import Line, RefundLine
 
 
 def event(body: Message, stream: str, aggregate: str, raw: bytes | None = None) -> Event:
@@ -60,7 +61,7 @@ async def test_one_batch_of_both_streams(database: Database) -> None:
         stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
         handle = Handlers(
             members=MembersHandler(partial(MongoCopies, database, stores)),
-            sales=SalesHandler(partial(MongoSalesBook, database)),
+            sales=SalesHandler(partial(MongoSalesNews, database)),
         )
         bought = points_pb2.PurchaseBooked(member_id="mem_ada", store_id="sto_1", visit=2, time_zone="Asia/Shanghai")
         bought.lines.add(item_code="tea", quantity=1, paid_minor=300)
@@ -72,13 +73,15 @@ async def test_one_batch_of_both_streams(database: Database) -> None:
         ]
         await database.in_transaction(partial(handle, both))
         assert await database.collection(ACCOUNTS).count_documents({"chain": CHAIN, "account": "mem_eve"}) == 1
+        assert await MongoSalesRoll(database).add_some(CHAIN) == 1
+        assert await MongoSalesRoll(database).add_some(CHAIN) == 0
         month = await database.collection(SALES).find_one({"chain": CHAIN, "store": "sto_1", "span": "1970-01"})
     assert month is not None
     assert month["all"] == {"r": 1, "g": 1, "i": 1, "p": 300, "kr": 1, "kp": 300, "rr": 1, "rp": 300}
 
 
 async def test_what_cannot_be_read_is_poison(database: Database) -> None:
-    handler = SalesHandler(partial(MongoSalesBook, database))
+    handler = SalesHandler(partial(MongoSalesNews, database))
     with pytest.raises(PoisonError):
         await database.in_transaction(
             partial(handler, [event(points_pb2.PurchaseBooked(), STREAM, "mem_ada", raw=b"\xff")])

@@ -15,14 +15,22 @@ from services.kit.principal import Caller, Principal
 from services.kit.timestamps import from_timestamp, to_timestamp
 from services.points.consumers import SalesHandler
 from services.points.store.collections import ITEM_SALES, SALES
-from services.points.store.sales import MongoSalesBook
+from services.points.store.sales import MongoSalesNews, MongoSalesRoll
 from tests.contract.points.desk import ADA, STAFF, TILL, Points, receipt
 from tests.contract.points.selling import PARTITIONS
 from tests.support.clock import START, FixedClock
 
 OPERATOR = Principal(chain="", kind=Caller.OPERATOR, id="opr_1")
-MARCH = {"from_day": "2026-03-01", "until_day": "2026-03-31"}
-BY_ITEM = pb.GetSalesRequest(**MARCH, by=[pb.SALES_DIMENSION_STORE, pb.SALES_DIMENSION_ITEM])
+
+
+def march(*by: "pb.SalesDimension.ValueType", **filters: list[str]) -> pb.GetSalesRequest:
+    request = pb.GetSalesRequest(from_day="2026-03-01", until_day="2026-03-31", by=by)
+    for name, named in filters.items():
+        getattr(request, name).extend(named)
+    return request
+
+
+BY_ITEM = march(pb.SALES_DIMENSION_STORE, pb.SALES_DIMENSION_ITEM)
 
 
 async def hear(points: Points) -> None:
@@ -30,8 +38,10 @@ async def hear(points: Points) -> None:
     outbox = Outbox(points.database)
     for partition in range(PARTITIONS):
         while some := await outbox.first("chn_1", partition, most=1_000):
-            await points.database.in_transaction(partial(SalesHandler(partial(MongoSalesBook, points.database)), some))
+            await points.database.in_transaction(partial(SalesHandler(partial(MongoSalesNews, points.database)), some))
             await outbox.delete(some, partition=partition)
+    while await MongoSalesRoll(points.database).add_some("chn_1"):
+        pass
 
 
 async def sell(points: Points, *bought: points_pb2.Purchase) -> None:
@@ -114,14 +124,14 @@ REFUSED = [
     (pb.GetSalesRequest(from_day="2026-03-02", until_day="2026-03-01"), "INVALID_REPORT", "until"),
     (pb.GetSalesRequest(from_day="2020-01-01", until_day="2026-03-01"), "INVALID_REPORT", "until"),
     (pb.GetSalesRequest(from_day="1.3.2026", until_day="2026-03-01"), "INVALID_REPORT", "from"),
-    (pb.GetSalesRequest(**MARCH, by=[pb.SALES_DIMENSION_ITEM, pb.SALES_DIMENSION_HOUR]), "INVALID_REPORT", "by"),
-    (pb.GetSalesRequest(**MARCH, item_codes=["x"], channels=["dine_in"]), "INVALID_REPORT", "by"),
-    (pb.GetSalesRequest(**MARCH, by=[pb.SALES_DIMENSION_DAY] * 2), "INVALID_REPORT", "by"),
-    (pb.GetSalesRequest(**MARCH, by=[pb.SALES_DIMENSION_UNSPECIFIED]), "INVALID_REPORT", "by"),
-    (pb.GetSalesRequest(**MARCH, by=list(range(1, 6))), "INVALID_REPORT", "by"),
-    (pb.GetSalesRequest(**MARCH, channels=["fax"]), "INVALID_REPORT", "channels"),
-    (pb.GetSalesRequest(**MARCH, regions=[str(number) for number in range(501)]), "INVALID_REPORT", "regions"),
-    (pb.GetSalesRequest(**MARCH, store_ids=["sto_9"]), "STORE_NOT_FOUND", "storeIds"),
+    (march(pb.SALES_DIMENSION_ITEM, pb.SALES_DIMENSION_HOUR), "INVALID_REPORT", "by"),
+    (march(item_codes=["x"], channels=["dine_in"]), "INVALID_REPORT", "by"),
+    (march(pb.SALES_DIMENSION_DAY, pb.SALES_DIMENSION_DAY), "INVALID_REPORT", "by"),
+    (march(pb.SALES_DIMENSION_UNSPECIFIED), "INVALID_REPORT", "by"),
+    (march(*pb.SalesDimension.values()[1:6]), "INVALID_REPORT", "by"),
+    (march(channels=["fax"]), "INVALID_REPORT", "channels"),
+    (march(regions=[str(number) for number in range(501)]), "INVALID_REPORT", "regions"),
+    (march(store_ids=["sto_9"]), "STORE_NOT_FOUND", "storeIds"),
 ]
 
 

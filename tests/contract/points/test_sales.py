@@ -16,7 +16,8 @@ from services.points.domain.purchases import Channel, Line
 from services.points.domain.refunds import RefundLine
 from services.points.domain.sales import OTHER_ITEMS
 from services.points.store import sales as sales_store
-from services.points.store.collections import GUEST_MONTHS, ITEM_SALES, SALES
+from services.points.store.collections import GUEST_MONTHS, ITEM_SALES, SALES, SALES_NEWS
+from services.points.store.sales import MongoSalesRoll
 from services.points.store.sales_rebuilds import MongoRebuilds
 from services.points.usecases.rebuild_sales import AHEAD, SETTLED, Progress, rebuild_sales
 from services.points.usecases.sales_reports import guest_months
@@ -228,8 +229,11 @@ async def test_a_rebuild_can_be_done_again(seller: Seller) -> None:
     assert await seller.insight.sums.generation(CHAIN) == 2
 
 
-async def test_two_consumers_at_once_lose_nothing(seller: Seller) -> None:
+async def test_several_at_once_lose_nothing_and_add_nothing_twice(seller: Seller) -> None:
     await seller.booker.book(*[seller.purchase(f"R{number}", member=f"mem_{number}") for number in range(12)])
     events = await seller.told()
-    await asyncio.gather(*[seller.hear(events[start : start + 3]) for start in range(0, 12, 3)])
+    await asyncio.gather(*[seller.note(events[start : start + 3]) for start in range(0, 12, 3)])
+    assert await seller.rows(show=("receipts",)) == {}
+    await asyncio.gather(*[MongoSalesRoll(seller.database).add_some(CHAIN) for _ in range(3)])
+    assert await seller.database.collection(SALES_NEWS).count_documents({"chain": CHAIN}) == 0
     assert await seller.rows(show=("receipts", "paid_minor")) == {(): (12, 12_000)}

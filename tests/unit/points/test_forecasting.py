@@ -40,7 +40,9 @@ def test_a_store_that_is_the_same_each_week_stays_so() -> None:
     for number, day in enumerate(found.days):
         assert sum(day) == pytest.approx(weekly[number % WEEK])
         assert day[LUNCH] == pytest.approx(weekly[number % WEEK] / 3)
-    assert found.errors == Errors(HELD_OUT_WEEKS, *[pytest.approx(0.0, abs=1e-9)] * 4)
+    errors = found.errors
+    assert errors.weeks == HELD_OUT_WEEKS
+    assert [errors.hourly, errors.naive_hourly, errors.daily, errors.naive_daily] == pytest.approx([0.0] * 4, abs=1e-9)
 
 
 def test_the_first_weekday_counts() -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from services.points.domain.sales import FIELDS, Cell, Item, Sums
+from services.points.domain.sales import FIELDS, Cell, Item, Return, Sale, Sold, SoldLine, Sums
+from services.points.store.documents import Document
 
 SHORT = {
     "receipts": "r",
@@ -38,6 +39,30 @@ def increments(sums: Sums, *, under: str) -> dict[str, int]:
 def sums_of(document: Mapping[str, int]) -> Sums:
     """Return the sums."""
     return Sums(**{name: document.get(short, 0) for name, short in SHORT.items()})
+
+
+def sold_document(sold: Sold) -> Document:
+    """Return a purchase or a refund as it waits to be added."""
+    content: Document = {
+        "store": sold.store,
+        "at": sold.at,
+        "booked_at": sold.booked_at,
+        "time_zone": sold.time_zone,
+        "channel": sold.channel,
+        "lines": [
+            [*line.item, line.quantity, line.paid_minor, line.discount_minor, line.cost_minor] for line in sold.lines
+        ],
+    }
+    if isinstance(sold, Sale):
+        content |= {"member": sold.member, "party_size": sold.party_size, "visit": sold.visit}
+    return content
+
+
+def sold_of(document: Document) -> Sold:
+    """Return the purchase, or without a member the refund."""
+    content = dict(document)
+    content["lines"] = tuple(SoldLine(Item(line[0], line[1]), *line[2:]) for line in document["lines"])
+    return Sale(**content) if "member" in content else Return(**content)
 
 
 def cell_name(cell: Cell) -> str:
