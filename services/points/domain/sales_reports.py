@@ -13,8 +13,11 @@ MOST_DAYS = 1_100
 """Three years and a quarter."""
 
 MOST_ROWS = 5_000
-MOST_SUMS, MOST_ITEM_SUMS = 100_000, 20_000
+MOST_SUMS, MOST_ITEM_SUMS = 100_000, 10_000
 """Sums of one store's day or month that one report reads: a month of 3,000 stores is 3,000, of items too."""
+
+CELLS_OF_A_MONTH = 7
+"""As many times those of a day has a month, where the parts of it are read: they are apart by weekday."""
 
 MOST_NAMED = 500
 """Stores, regions, items or categories that a filter names."""
@@ -141,11 +144,13 @@ def spans(question: Question) -> Spans:
 
 def check_size(question: Question, *, stores: int, wanted: Spans) -> None:
     """Refuse what would read too many sums."""
-    count, most = stores * len(wanted), MOST_ITEM_SUMS if question.of_items else MOST_SUMS
+    in_parts = question.of_cells and not question.of_items
+    spanned = len(wanted.days) + len(wanted.months) * (CELLS_OF_A_MONTH if in_parts else 1)
+    count, most = stores * spanned, MOST_ITEM_SUMS if question.of_items else MOST_SUMS
     if count > most:
         raise ReportTooLargeError(
             field="from",
-            why=f"it would add up {count} sums of a store's day or month, and at most {most} are read: choose fewer "
+            why=f"it would read {count} sums of a store's day, and at most {most} are read: choose fewer "
             "stores, or whole months, or fewer days",
         )
 

@@ -4,14 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import pymongo
+from pymongo.errors import PyMongoError
+
 from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Database
 from services.points.domain.expectations import Happened
 from services.points.domain.sales import Sums, Turned
-from services.points.domain.sales_reports import MOST_ROWS, Dimension, Question, Spans
+from services.points.domain.sales_reports import MOST_ROWS, Dimension, Question, ReportTooLargeError, Spans
 from services.points.store.collections import ITEM_SALES, SALES, SALES_GENERATIONS
 from services.points.store.documents.sales import CHANNEL_OF, CHANNELS, SHORT, cell_of, escaped, plain, sums_of
 from services.points.store.sales import ALL, generations_of
+
+QUERY_S = 20.0
+"""For the sums of a report, or of one region of it: nobody waits longer, and the database has others to serve."""
 
 GROUPED: Mapping[Dimension, Any] = {
     Dimension.STORE: "$store",
@@ -64,7 +70,14 @@ class MongoSalesSums:
             },
             {"$limit": MOST_ROWS + 1},
         ]
-        found = await self._database.aggregate(ITEM_SALES if question.of_items else SALES, pipeline)
+        try:
+            with pymongo.timeout(QUERY_S):
+                found = await self._database.aggregate(ITEM_SALES if question.of_items else SALES, pipeline)
+        except PyMongoError as error:
+            if not error.timeout:
+                raise
+            why = f"adding it up takes more than {QUERY_S:g} s: choose fewer stores or days"
+            raise ReportTooLargeError(field="from", why=why) from error
         return {tuple(_text(dimension, one["_id"][dimension.value]) for dimension in by): sums_of(one) for one in found}
 
     async def turned(

@@ -16,6 +16,7 @@ from services.points.domain.purchases import Channel, Line
 from services.points.domain.refunds import RefundLine
 from services.points.domain.sales import OTHER_ITEMS
 from services.points.store import sales as sales_store
+from services.points.store import sales_reports
 from services.points.store.collections import GUEST_MONTHS, ITEM_SALES, SALES, SALES_NEWS
 from services.points.store.sales import MongoSalesRoll
 from services.points.store.sales_rebuilds import MongoRebuilds
@@ -159,6 +160,14 @@ async def test_items_without_end_are_counted_as_others(seller: Seller, monkeypat
         ("tea",): (2, 400),
         (OTHER_ITEMS,): (2, 700),
     }
+
+
+async def test_a_report_that_takes_too_long_is_refused(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    await seller.sell(seller.purchase("R1"))
+    monkeypatch.setattr(sales_reports, "QUERY_S", 1e-9)
+    with pytest.raises(Problem) as refused:
+        await seller.report("store")
+    assert refused.value.code == "REPORT_TOO_LARGE"
 
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
