@@ -63,7 +63,18 @@ class SalesRoller:
     chains: Chains
 
     async def add_all(self) -> None:
-        """Add all that waits, chain by chain."""
-        for chain in await self.chains.chains():
-            while await self.roll.add_some(chain):
-                pass
+        """Add all that waits, some of each chain in turn. What fails holds up no other, and is raised at the end."""
+        waiting, failed = list(await self.chains.chains()), list[Exception]()
+        while waiting:
+            waiting = [chain for chain in waiting if await self._adds(chain, failed)]
+        if failed:
+            message = "some sales could not be added to the sums"
+            raise ExceptionGroup(message, failed)
+
+    async def _adds(self, chain: str, failed: list[Exception]) -> bool:
+        """Tell whether there may be more."""
+        try:
+            return await self.roll.add_some(chain) > 0
+        except Exception as error:  # noqa: BLE001 - whatever one chain's are, the others' are added
+            failed.append(error)
+            return False
