@@ -42,6 +42,7 @@ def store_saved(store: Store, cursor: EventCursor, *, chain: str, now: datetime,
         name=store.name,
         time_zone=store.time_zone,
         currency=store.currency,
+        region=store.region,
     )
     return _event(body, STORE_STREAM, store.id, cursor, chain=chain, now=now, traceparent=traceparent)
 

@@ -111,7 +111,13 @@ class MembersClient:
         request = chains_pb2.GetStoresRequest(ids=sorted(ids))
         answer = await self._channel.call(self._chains.GetStores, request, principal=_service(chain), idempotent=True)
         return {
-            store.id: Store(id=store.id, version=store.version, time_zone=store.time_zone, currency=store.currency)
+            store.id: Store(
+                id=store.id,
+                version=store.version,
+                time_zone=store.time_zone,
+                currency=store.currency,
+                region=store.region,
+            )
             for store in answer.stores
         }
 

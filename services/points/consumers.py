@@ -1,11 +1,16 @@
-"""What points hears from members: translate, call one use case."""
+"""What points hears, from members and from itself: translate, call one use case."""
 
 from collections.abc import Callable, Sequence
 
+from google.protobuf.message import DecodeError
+
 from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
-from services.points.events import enrolled_member, saved_item, saved_store
+from services.kit.rabbit.messages import PoisonError
+from services.points.domain.sales import Sold
+from services.points.events import STREAM, enrolled_member, saved_item, saved_store, sold
 from services.points.usecases.keep_copies import Copies, keep_copies
+from services.points.usecases.record_sales import SalesNews, note_sales
 
 
 class MembersHandler:
@@ -22,3 +27,39 @@ class MembersHandler:
             items=[(event.chain, item) for event in events if (item := saved_item(event))],
             copies=self._copies(session),
         )
+
+
+class SalesHandler:
+    """Handles a batch of events of points.account: the ledger's own, for reports."""
+
+    def __init__(self, news: Callable[[Session], SalesNews]) -> None:
+        self._news = news
+
+    async def __call__(self, events: Sequence[Event], session: Session) -> None:
+        """Apply `events` within the transaction of `session`."""
+        found = [(event.chain, one) for event in events if (one := _sold(event)) is not None]
+        if found:
+            await note_sales(found, news=self._news(session))
+
+
+class Handlers:
+    """Handles a batch of all that points hears."""
+
+    def __init__(self, *, members: MembersHandler, sales: SalesHandler) -> None:
+        self._members, self._sales = members, sales
+
+    async def __call__(self, events: Sequence[Event], session: Session) -> None:
+        """Apply `events` within the transaction of `session`."""
+        own = [event for event in events if event.stream == STREAM]
+        others = [event for event in events if event.stream != STREAM]
+        if others:
+            await self._members(others, session)
+        if own:
+            await self._sales(own, session)
+
+
+def _sold(event: Event) -> Sold | None:
+    try:
+        return sold(event)
+    except DecodeError as error:
+        raise PoisonError(why=f"its body is not a {event.type}") from error

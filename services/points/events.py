@@ -19,7 +19,10 @@ from services.points.domain.facts import (
     TierChanged,
 )
 from services.points.domain.items import Item
+from services.points.domain.receipts import returned_lines
 from services.points.domain.rules import POINTS
+from services.points.domain.sales import Item as SoldItem
+from services.points.domain.sales import Return, Sale, Sold, SoldLine
 from services.points.usecases.keep_copies import Enrolled
 from services.points.usecases.record_purchases import Store
 
@@ -103,7 +106,7 @@ def _purchase_booked(event: PurchaseBooked) -> points_pb2.PurchaseBooked:
 
 
 def _refund_booked(event: RefundBooked) -> points_pb2.RefundBooked:
-    booked, refund = event.booked, event.booked.refund
+    booked, refund, bought = event.booked, event.booked.refund, event.purchase
     points = [taken for taken in booked.taken if taken.currency == POINTS]
     return points_pb2.RefundBooked(
         refund_id=booked.id,
@@ -114,16 +117,27 @@ def _refund_booked(event: RefundBooked) -> points_pb2.RefundBooked:
         receipt_number=refund.receipt_number,
         occurred_at=to_timestamp(refund.occurred_at),
         booked_at=to_timestamp(booked.booked_at),
-        refunded=Money(amount_minor=booked.refunded_minor, currency=event.currency),
+        refunded=Money(amount_minor=booked.refunded_minor, currency=bought.purchase.currency),
         whole=booked.whole,
         points=sum(taken.taken + taken.debt for taken in points),
         debt_points=sum(taken.debt for taken in points),
         coupon_ids=booked.coupons,
         lines=[
-            points_pb2.ReturnedLine(line=one.line, quantity=one.quantity, amount_minor=one.amount_minor)
-            for one in booked.returned
+            points_pb2.ReturnedLine(
+                line=one.line,
+                quantity=one.quantity,
+                amount_minor=one.amount_minor,
+                item_code=line.item_code,
+                category=line.category,
+                cost_minor=line.cost_minor,
+            )
+            for one, line in returned_lines(booked, bought)
         ],
         refused_why=booked.why,
+        receipt_store_id=bought.purchase.store,
+        time_zone=bought.time_zone,
+        channel=bought.purchase.channel.value,
+        purchase_booked_at=to_timestamp(bought.booked_at),
     )
 
 
@@ -158,7 +172,13 @@ def saved_store(event: Event) -> Store | None:
     if event.type != members_pb2.StoreSaved.DESCRIPTOR.full_name:
         return None
     saved = members_pb2.StoreSaved.FromString(event.body)
-    return Store(id=saved.store_id, version=saved.version, time_zone=saved.time_zone, currency=saved.currency)
+    return Store(
+        id=saved.store_id,
+        version=saved.version,
+        time_zone=saved.time_zone,
+        currency=saved.currency,
+        region=saved.region,
+    )
 
 
 def saved_item(event: Event) -> Item | None:
@@ -171,4 +191,53 @@ def saved_item(event: Event) -> Item | None:
         version=saved.version,
         category=saved.category,
         launched_on=date.fromisoformat(saved.launched_on) if saved.launched_on else None,
+    )
+
+
+def sold(event: Event) -> Sold | None:
+    """Return the purchase or refund that reports count, None when the event tells something else."""
+    if event.type == points_pb2.PurchaseBooked.DESCRIPTOR.full_name:
+        return _sale(points_pb2.PurchaseBooked.FromString(event.body))
+    if event.type == points_pb2.RefundBooked.DESCRIPTOR.full_name:
+        told = points_pb2.RefundBooked.FromString(event.body)
+        return None if told.refused_why else _return(told)
+    return None
+
+
+def _sale(told: points_pb2.PurchaseBooked) -> Sale:
+    return Sale(
+        store=told.store_id,
+        member=told.member_id,
+        at=from_timestamp(told.occurred_at),
+        booked_at=from_timestamp(told.booked_at),
+        time_zone=told.time_zone,
+        channel=told.channel,
+        lines=tuple(
+            SoldLine(
+                SoldItem(line.item_code, line.category),
+                line.quantity,
+                line.paid_minor,
+                discount_minor=line.discount_minor,
+                cost_minor=line.cost_minor,
+            )
+            for line in told.lines
+        ),
+        party_size=told.party_size,
+        visit=told.visit,
+    )
+
+
+def _return(told: points_pb2.RefundBooked) -> Return:
+    return Return(
+        store=told.store_id,
+        at=from_timestamp(told.occurred_at),
+        booked_at=max(from_timestamp(told.booked_at), from_timestamp(told.purchase_booked_at)),
+        time_zone=told.time_zone,
+        channel=told.channel,
+        lines=tuple(
+            SoldLine(
+                SoldItem(line.item_code, line.category), line.quantity, line.amount_minor, cost_minor=line.cost_minor
+            )
+            for line in told.lines
+        ),
     )

@@ -2,6 +2,7 @@
 
 from services.kit.jobs import Job
 from services.points.usecases.payers import Mover
+from services.points.usecases.record_sales import SalesRoller
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
 from services.points.usecases.settle_due import Settling
@@ -20,6 +21,11 @@ def seal_days(sealing: Sealing) -> Job:
 def settle_due(settling: Settling) -> Job:
     """Return the job that books what has fallen due by itself."""
     return Job(name="settle-due", every_s=60.0, run=settling.settle_all, within_s=3_600.0)
+
+
+def add_sales(roller: SalesRoller) -> Job:
+    """Return the job that adds what was sold to the sums that reports read."""
+    return Job(name="add-sales", every_s=1.0, run=roller.add_all)
 
 
 def sum_days(day_sums: DaySums) -> Job:

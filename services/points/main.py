@@ -3,8 +3,9 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2
+from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2
 from protos.points.v1.holds_pb2_grpc import add_HoldsServicer_to_server
+from protos.points.v1.insight_pb2_grpc import add_InsightServicer_to_server
 from protos.points.v1.ledger_pb2_grpc import add_LedgerServicer_to_server
 from protos.points.v1.points_pb2_grpc import add_PointsServicer_to_server
 from services.kit.chain_clocks import ChainClocks
@@ -20,13 +21,15 @@ from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
 from services.points import jobs
 from services.points.clients import MembersClient
-from services.points.consumers import MembersHandler
+from services.points.consumers import Handlers, MembersHandler, SalesHandler
 from services.points.domain.batches import Answer
 from services.points.domain.commands import AnyCommand
 from services.points.domain.identities import IdentityHasher
 from services.points.domain.programs import Programs
 from services.points.rpc.audit import AuditReports
+from services.points.rpc.forecasts import ForecastReports
 from services.points.rpc.holds import HoldsServicer
+from services.points.rpc.insight import InsightServicer
 from services.points.rpc.ledger import LedgerServicer
 from services.points.rpc.points import PointsServicer
 from services.points.rpc.reports import LedgerReports, ReceiptReports
@@ -38,17 +41,23 @@ from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.receipt_reports import MongoReceipts
 from services.points.store.reports import MongoHistory, MongoJournalSums
+from services.points.store.sales import MongoSalesNews, MongoSalesRoll
+from services.points.store.sales_rebuilds import MongoRebuilds
+from services.points.store.sales_reports import MongoSalesSums
 from services.points.store.seals import MongoSeals
-from services.points.store.stores import StoreCopies
+from services.points.store.stores import MongoStoreList, StoreCopies
 from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.adjustments import AdjustmentDesk
 from services.points.usecases.dues import DayEnds
+from services.points.usecases.forecasts import Forecaster, NoActivities
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
 from services.points.usecases.programs import OneProgram, ProgramSource
 from services.points.usecases.record_purchases import Recorder
+from services.points.usecases.record_sales import SalesRoller
 from services.points.usecases.reports import DaySums
+from services.points.usecases.sales_reports import Insight
 from services.points.usecases.seal_ledger import Sealing
 from services.points.usecases.settle_due import Settling
 
@@ -77,12 +86,16 @@ def build(config: ServiceConfig) -> Service:
         jobs.settle_due(settling),
         jobs.move_payers(mover),
         jobs.seal_days(sealing),
+        jobs.add_sales(SalesRoller(MongoSalesRoll(database), chassis.outbox)),
         jobs.sum_days(DaySums(sums, chassis.outbox, clocks)),
     ]
     return chassis.service(
         migrations=MIGRATIONS,
         servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clocks=clocks),
-        handle=MembersHandler(partial(MongoCopies, database, stores, items)),
+        handle=Handlers(
+            members=MembersHandler(partial(MongoCopies, database, stores, items)),
+            sales=SalesHandler(partial(MongoSalesNews, database)),
+        ),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
         dues=[settling, DayEnds(seals, sums, signer)],
     )
@@ -118,10 +131,18 @@ def servicers(
         clocks=clocks,
         make_id=make_id,
     )
+    sums = MongoSalesSums(database)
+    insight = InsightServicer(
+        insight=Insight(sums, MongoStoreList(database)),
+        forecasts=ForecastReports(Forecaster(sums, recorder.stores, NoActivities()), clocks),
+        rebuilds=MongoRebuilds(database),
+        clocks=clocks,
+    )
     return [
         (add_PointsServicer_to_server, points, points_pb2.DESCRIPTOR.services_by_name["Points"]),
         (add_HoldsServicer_to_server, holds, holds_pb2.DESCRIPTOR.services_by_name["Holds"]),
         (add_LedgerServicer_to_server, ledger, ledger_pb2.DESCRIPTOR.services_by_name["Ledger"]),
+        (add_InsightServicer_to_server, insight, insight_pb2.DESCRIPTOR.services_by_name["Insight"]),
     ]
 
 

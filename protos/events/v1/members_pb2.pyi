@@ -67,6 +67,7 @@ class StoreSaved(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     version: _builtins.int
     """Grows by one with every change, so that a copy knows the newer of two."""
@@ -75,6 +76,8 @@ class StoreSaved(_message.Message):
     """IANA name, like "Asia/Shanghai"."""
     currency: _builtins.str
     """ISO 4217."""
+    region: _builtins.str
+    """The chain's own code of the region; empty: none."""
     def __init__(
         self,
         *,
@@ -83,10 +86,11 @@ class StoreSaved(_message.Message):
         name: _builtins.str = ...,
         time_zone: _builtins.str = ...,
         currency: _builtins.str = ...,
+        region: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "name", b"name", "store_id", b"store_id", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "name", b"name", "region", b"region", "store_id", b"store_id", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -242,6 +242,10 @@ class RefundBooked(_message.Message):
     COUPON_IDS_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     REFUSED_WHY_FIELD_NUMBER: _builtins.int
+    RECEIPT_STORE_ID_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    PURCHASE_BOOKED_AT_FIELD_NUMBER: _builtins.int
     refund_id: _builtins.str
     purchase_id: _builtins.str
     member_id: _builtins.str
@@ -256,6 +260,12 @@ class RefundBooked(_message.Message):
     """Of these: owed."""
     refused_why: _builtins.str
     """Not empty: it was refused, and why."""
+    receipt_store_id: _builtins.str
+    """Where the receipt is from: a guest may bring something back to another store."""
+    time_zone: _builtins.str
+    """The zone of the receipt's store, so that "the same day" means the store's day."""
+    channel: _builtins.str
+    """The receipt's."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the guest got the money back."""
@@ -272,6 +282,10 @@ class RefundBooked(_message.Message):
 
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReturnedLine]: ...
+    @_builtins.property
+    def purchase_booked_at(self) -> _timestamp_pb2.Timestamp:
+        """A refund that came before its purchase takes effect when that is booked."""
+
     def __init__(
         self,
         *,
@@ -290,10 +304,14 @@ class RefundBooked(_message.Message):
         coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
         lines: _abc.Iterable[Global___ReturnedLine] | None = ...,
         refused_why: _builtins.str = ...,
+        receipt_store_id: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        purchase_booked_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at", "refunded", b"refunded"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at", "purchase_booked_at", b"purchase_booked_at", "refunded", b"refunded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "coupon_ids", b"coupon_ids", "debt_points", b"debt_points", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "refund_id", b"refund_id", "refund_number", b"refund_number", "refunded", b"refunded", "refused_why", b"refused_why", "store_id", b"store_id", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "channel", b"channel", "coupon_ids", b"coupon_ids", "debt_points", b"debt_points", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "points", b"points", "purchase_booked_at", b"purchase_booked_at", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "receipt_store_id", b"receipt_store_id", "refund_id", b"refund_id", "refund_number", b"refund_number", "refunded", b"refunded", "refused_why", b"refused_why", "store_id", b"store_id", "time_zone", b"time_zone", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -306,20 +324,31 @@ class ReturnedLine(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    ITEM_CODE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    COST_MINOR_FIELD_NUMBER: _builtins.int
     line: _builtins.int
     """The receipt's line, counted from 1."""
     quantity: _builtins.int
     amount_minor: _builtins.int
+    item_code: _builtins.str
+    """As on the receipt's line."""
+    category: _builtins.str
+    cost_minor: _builtins.int
+    """What the receipt's whole line cost the chain; 0: not known."""
     def __init__(
         self,
         *,
         line: _builtins.int = ...,
         quantity: _builtins.int = ...,
         amount_minor: _builtins.int = ...,
+        item_code: _builtins.str = ...,
+        category: _builtins.str = ...,
+        cost_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "line", b"line", "quantity", b"quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "category", b"category", "cost_minor", b"cost_minor", "item_code", b"item_code", "line", b"line", "quantity", b"quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

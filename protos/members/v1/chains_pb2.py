@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from protos.common.v1 import access_pb2 as protos_dot_common_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/members/v1/chains.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\"W\n\x05\x43hain\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x0f\n\x07sandbox\x18\x05 \x01(\x08\"c\n\x10OpenChainRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x0f\n\x07sandbox\x18\x05 \x01(\x08\"<\n\x11OpenChainResponse\x12\'\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x18.huitou.members.v1.Chain\"\x11\n\x0fGetChainRequest\";\n\x10GetChainResponse\x12\'\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x18.huitou.members.v1.Chain\"e\n\x05Store\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\";\n\nStoreInput\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"B\n\x11SaveStoresRequest\x12-\n\x06stores\x18\x01 \x03(\x0b\x32\x1d.huitou.members.v1.StoreInput\">\n\x12SaveStoresResponse\x12(\n\x06stores\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Store\"\x1f\n\x10GetStoresRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"=\n\x11GetStoresResponse\x12(\n\x06stores\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Store\"s\n\x08MenuItem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x13\n\x0bprice_minor\x18\x04 \x01(\x03\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x13\n\x0blaunched_on\x18\x06 \x01(\t\"B\n\x14SaveMenuItemsRequest\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"C\n\x15SaveMenuItemsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"$\n\x13GetMenuItemsRequest\x12\r\n\x05\x63odes\x18\x01 \x03(\t\"B\n\x14GetMenuItemsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"\x16\n\x14ListMenuItemsRequest\"C\n\x15ListMenuItemsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"u\n\x13\x43reateApiKeyRequest\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.huitou.common.v1.CallerKind\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x11\n\tstore_ids\x18\x04 \x03(\t\"2\n\x14\x43reateApiKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"!\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t\"F\n\x14RevokeApiKeyResponse\x12.\n\nrevoked_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x13\x41uthenticateRequest\x12\x15\n\rsecret_sha256\x18\x01 \x01(\x0c\"\x83\x01\n\x14\x41uthenticateResponse\x12\x10\n\x08\x63hain_id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.huitou.common.v1.CallerKind\x12\n\n\x02id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12\x11\n\tstore_ids\x18\x05 \x03(\t2\xd8\x08\n\x06\x43hains\x12_\n\tOpenChain\x12#.huitou.members.v1.OpenChainRequest\x1a$.huitou.members.v1.OpenChainResponse\"\x07\xca\xf3\x18\x03\n\x01\x06\x12\x61\n\x08GetChain\x12\".huitou.members.v1.GetChainRequest\x1a#.huitou.members.v1.GetChainResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12p\n\nSaveStores\x12$.huitou.members.v1.SaveStoresRequest\x1a%.huitou.members.v1.SaveStoresResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12\x64\n\tGetStores\x12#.huitou.members.v1.GetStoresRequest\x1a$.huitou.members.v1.GetStoresResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12y\n\rSaveMenuItems\x12\'.huitou.members.v1.SaveMenuItemsRequest\x1a(.huitou.members.v1.SaveMenuItemsResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12m\n\x0cGetMenuItems\x12&.huitou.members.v1.GetMenuItemsRequest\x1a\'.huitou.members.v1.GetMenuItemsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12p\n\rListMenuItems\x12\'.huitou.members.v1.ListMenuItemsRequest\x1a(.huitou.members.v1.ListMenuItemsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12u\n\x0c\x43reateApiKey\x12&.huitou.members.v1.CreateApiKeyRequest\x1a\'.huitou.members.v1.CreateApiKeyResponse\"\x14\xca\xf3\x18\x10\n\x02\x02\x06\x12\nkeys:write\x12u\n\x0cRevokeApiKey\x12&.huitou.members.v1.RevokeApiKeyRequest\x1a\'.huitou.members.v1.RevokeApiKeyResponse\"\x14\xca\xf3\x18\x10\n\x02\x02\x06\x12\nkeys:write\x12h\n\x0c\x41uthenticate\x12&.huitou.members.v1.AuthenticateRequest\x1a\'.huitou.members.v1.AuthenticateResponse\"\x07\xca\xf3\x18\x03\n\x01\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/members/v1/chains.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\"W\n\x05\x43hain\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x0f\n\x07sandbox\x18\x05 \x01(\x08\"c\n\x10OpenChainRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x0f\n\x07sandbox\x18\x05 \x01(\x08\"<\n\x11OpenChainResponse\x12\'\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x18.huitou.members.v1.Chain\"\x11\n\x0fGetChainRequest\";\n\x10GetChainResponse\x12\'\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x18.huitou.members.v1.Chain\"u\n\x05Store\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12\x0e\n\x06region\x18\x07 \x01(\t\"K\n\nStoreInput\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\"B\n\x11SaveStoresRequest\x12-\n\x06stores\x18\x01 \x03(\x0b\x32\x1d.huitou.members.v1.StoreInput\">\n\x12SaveStoresResponse\x12(\n\x06stores\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Store\"\x1f\n\x10GetStoresRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"=\n\x11GetStoresResponse\x12(\n\x06stores\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Store\"s\n\x08MenuItem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x13\n\x0bprice_minor\x18\x04 \x01(\x03\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x13\n\x0blaunched_on\x18\x06 \x01(\t\"B\n\x14SaveMenuItemsRequest\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"C\n\x15SaveMenuItemsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"$\n\x13GetMenuItemsRequest\x12\r\n\x05\x63odes\x18\x01 \x03(\t\"B\n\x14GetMenuItemsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"\x16\n\x14ListMenuItemsRequest\"C\n\x15ListMenuItemsResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.huitou.members.v1.MenuItem\"u\n\x13\x43reateApiKeyRequest\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.huitou.common.v1.CallerKind\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x11\n\tstore_ids\x18\x04 \x03(\t\"2\n\x14\x43reateApiKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"!\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t\"F\n\x14RevokeApiKeyResponse\x12.\n\nrevoked_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x13\x41uthenticateRequest\x12\x15\n\rsecret_sha256\x18\x01 \x01(\x0c\"\x83\x01\n\x14\x41uthenticateResponse\x12\x10\n\x08\x63hain_id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.huitou.common.v1.CallerKind\x12\n\n\x02id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12\x11\n\tstore_ids\x18\x05 \x03(\t2\xd8\x08\n\x06\x43hains\x12_\n\tOpenChain\x12#.huitou.members.v1.OpenChainRequest\x1a$.huitou.members.v1.OpenChainResponse\"\x07\xca\xf3\x18\x03\n\x01\x06\x12\x61\n\x08GetChain\x12\".huitou.members.v1.GetChainRequest\x1a#.huitou.members.v1.GetChainResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12p\n\nSaveStores\x12$.huitou.members.v1.SaveStoresRequest\x1a%.huitou.members.v1.SaveStoresResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12\x64\n\tGetStores\x12#.huitou.members.v1.GetStoresRequest\x1a$.huitou.members.v1.GetStoresResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12y\n\rSaveMenuItems\x12\'.huitou.members.v1.SaveMenuItemsRequest\x1a(.huitou.members.v1.SaveMenuItemsResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12m\n\x0cGetMenuItems\x12&.huitou.members.v1.GetMenuItemsRequest\x1a\'.huitou.members.v1.GetMenuItemsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12p\n\rListMenuItems\x12\'.huitou.members.v1.ListMenuItemsRequest\x1a(.huitou.members.v1.ListMenuItemsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12u\n\x0c\x43reateApiKey\x12&.huitou.members.v1.CreateApiKeyRequest\x1a\'.huitou.members.v1.CreateApiKeyResponse\"\x14\xca\xf3\x18\x10\n\x02\x02\x06\x12\nkeys:write\x12u\n\x0cRevokeApiKey\x12&.huitou.members.v1.RevokeApiKeyRequest\x1a\'.huitou.members.v1.RevokeApiKeyResponse\"\x14\xca\xf3\x18\x10\n\x02\x02\x06\x12\nkeys:write\x12h\n\x0c\x41uthenticate\x12&.huitou.members.v1.AuthenticateRequest\x1a\'.huitou.members.v1.AuthenticateResponse\"\x07\xca\xf3\x18\x03\n\x01\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,43 +64,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCHAINRESPONSE']._serialized_start=388
   _globals['_GETCHAINRESPONSE']._serialized_end=447
   _globals['_STORE']._serialized_start=449
-  _globals['_STORE']._serialized_end=550
-  _globals['_STOREINPUT']._serialized_start=552
-  _globals['_STOREINPUT']._serialized_end=611
-  _globals['_SAVESTORESREQUEST']._serialized_start=613
-  _globals['_SAVESTORESREQUEST']._serialized_end=679
-  _globals['_SAVESTORESRESPONSE']._serialized_start=681
-  _globals['_SAVESTORESRESPONSE']._serialized_end=743
-  _globals['_GETSTORESREQUEST']._serialized_start=745
-  _globals['_GETSTORESREQUEST']._serialized_end=776
-  _globals['_GETSTORESRESPONSE']._serialized_start=778
-  _globals['_GETSTORESRESPONSE']._serialized_end=839
-  _globals['_MENUITEM']._serialized_start=841
-  _globals['_MENUITEM']._serialized_end=956
-  _globals['_SAVEMENUITEMSREQUEST']._serialized_start=958
-  _globals['_SAVEMENUITEMSREQUEST']._serialized_end=1024
-  _globals['_SAVEMENUITEMSRESPONSE']._serialized_start=1026
-  _globals['_SAVEMENUITEMSRESPONSE']._serialized_end=1093
-  _globals['_GETMENUITEMSREQUEST']._serialized_start=1095
-  _globals['_GETMENUITEMSREQUEST']._serialized_end=1131
-  _globals['_GETMENUITEMSRESPONSE']._serialized_start=1133
-  _globals['_GETMENUITEMSRESPONSE']._serialized_end=1199
-  _globals['_LISTMENUITEMSREQUEST']._serialized_start=1201
-  _globals['_LISTMENUITEMSREQUEST']._serialized_end=1223
-  _globals['_LISTMENUITEMSRESPONSE']._serialized_start=1225
-  _globals['_LISTMENUITEMSRESPONSE']._serialized_end=1292
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1294
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1411
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=1413
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=1463
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1465
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1498
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1500
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1570
-  _globals['_AUTHENTICATEREQUEST']._serialized_start=1572
-  _globals['_AUTHENTICATEREQUEST']._serialized_end=1616
-  _globals['_AUTHENTICATERESPONSE']._serialized_start=1619
-  _globals['_AUTHENTICATERESPONSE']._serialized_end=1750
-  _globals['_CHAINS']._serialized_start=1753
-  _globals['_CHAINS']._serialized_end=2865
+  _globals['_STORE']._serialized_end=566
+  _globals['_STOREINPUT']._serialized_start=568
+  _globals['_STOREINPUT']._serialized_end=643
+  _globals['_SAVESTORESREQUEST']._serialized_start=645
+  _globals['_SAVESTORESREQUEST']._serialized_end=711
+  _globals['_SAVESTORESRESPONSE']._serialized_start=713
+  _globals['_SAVESTORESRESPONSE']._serialized_end=775
+  _globals['_GETSTORESREQUEST']._serialized_start=777
+  _globals['_GETSTORESREQUEST']._serialized_end=808
+  _globals['_GETSTORESRESPONSE']._serialized_start=810
+  _globals['_GETSTORESRESPONSE']._serialized_end=871
+  _globals['_MENUITEM']._serialized_start=873
+  _globals['_MENUITEM']._serialized_end=988
+  _globals['_SAVEMENUITEMSREQUEST']._serialized_start=990
+  _globals['_SAVEMENUITEMSREQUEST']._serialized_end=1056
+  _globals['_SAVEMENUITEMSRESPONSE']._serialized_start=1058
+  _globals['_SAVEMENUITEMSRESPONSE']._serialized_end=1125
+  _globals['_GETMENUITEMSREQUEST']._serialized_start=1127
+  _globals['_GETMENUITEMSREQUEST']._serialized_end=1163
+  _globals['_GETMENUITEMSRESPONSE']._serialized_start=1165
+  _globals['_GETMENUITEMSRESPONSE']._serialized_end=1231
+  _globals['_LISTMENUITEMSREQUEST']._serialized_start=1233
+  _globals['_LISTMENUITEMSREQUEST']._serialized_end=1255
+  _globals['_LISTMENUITEMSRESPONSE']._serialized_start=1257
+  _globals['_LISTMENUITEMSRESPONSE']._serialized_end=1324
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1326
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1443
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=1445
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=1495
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1497
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1530
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1532
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1602
+  _globals['_AUTHENTICATEREQUEST']._serialized_start=1604
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=1648
+  _globals['_AUTHENTICATERESPONSE']._serialized_start=1651
+  _globals['_AUTHENTICATERESPONSE']._serialized_end=1782
+  _globals['_CHAINS']._serialized_start=1785
+  _globals['_CHAINS']._serialized_end=2897
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,6 @@
 """How far a service has come with each aggregate's events."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pymongo import UpdateOne
@@ -71,6 +71,22 @@ def moved(origin: Origin, *, sequence: int, parked: int, before: Cursor) -> Upda
     if sequence > before.sequence:
         change["$unset"] = {"failed": ""}
     return UpdateOne(cursor_key(origin), change, upsert=True)
+
+
+async def seed_cursors(database: Database, places: Mapping[Origin, int]) -> None:
+    """Let events of these origins be heard from after these sequences on, for a subscriber that came later; whatever
+    has been heard of already stays as it is."""
+    if not places:
+        return
+    seeds = [
+        UpdateOne(
+            cursor_key(origin),
+            {"$setOnInsert": {"stream": origin.stream, "sequence": sequence, "parked": 0}},
+            upsert=True,
+        )
+        for origin, sequence in places.items()
+    ]
+    await database.collection(CURSORS).bulk_write(seeds, ordered=False)
 
 
 def cursor_key(origin: Origin) -> Document:

@@ -21,6 +21,7 @@ SCOPES = frozenset(
         "ledger:approve",
         "ledger:freeze",
         "ledger:open",
+        "insight:read",
         "coupons:read",
         "coupons:redeem",
         "campaigns:write",

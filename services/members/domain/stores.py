@@ -1,7 +1,7 @@
 """Stores: saved by the chain's own code; each change makes a new version."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.kit.errors import Kind, Problem
 from services.members.domain.chains import MAX_CODE_LENGTH, MAX_NAME_LENGTH, Chain, is_code, is_name, is_time_zone
@@ -41,6 +41,7 @@ class Store:
     time_zone: str
     currency: str
     version: int
+    region: str = ""  # the chain's own code, empty: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class WantedStore:
     code: str
     name: str
     time_zone: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ def check_stores(wanted: Sequence[WantedStore]) -> None:
             raise InvalidStoreError(field=f"{path}.name", why=f"a name has 1 to {MAX_NAME_LENGTH} visible characters")
         if store.time_zone and not is_time_zone(store.time_zone):
             raise InvalidStoreError(field=f"{path}.timeZone", why="a time zone is an IANA name like Asia/Shanghai")
+        if store.region and not is_code(store.region):
+            raise InvalidStoreError(
+                field=f"{path}.region", why=f"a region's code has 1 to {MAX_CODE_LENGTH} visible characters"
+            )
         seen.add(store.code)
 
 
@@ -90,7 +96,7 @@ def save_stores(
 def _saved(wanted: WantedStore, known: Store | None, *, chain: Chain, new_id: Callable[[], str]) -> Store:
     time_zone = wanted.time_zone or chain.time_zone
     if known is None:
-        return Store(new_id(), wanted.code, wanted.name, time_zone, chain.currency, version=1)
-    if (known.name, known.time_zone) == (wanted.name, time_zone):
+        return Store(new_id(), wanted.code, wanted.name, time_zone, chain.currency, version=1, region=wanted.region)
+    if (known.name, known.time_zone, known.region) == (wanted.name, time_zone, wanted.region):
         return known
-    return Store(known.id, known.code, wanted.name, time_zone, known.currency, version=known.version + 1)
+    return replace(known, name=wanted.name, time_zone=time_zone, region=wanted.region, version=known.version + 1)

@@ -29,6 +29,7 @@ class Store:
     name: str = strawberry.field(description="As people call it.")
     time_zone: str = strawberry.field(description='IANA name, like "Asia/Shanghai".')
     currency: str = strawberry.field(description="ISO 4217; what it sells in.")
+    region: str | None = strawberry.field(description="The chain's own code of the region; null: none.")
     version: SafeInt = strawberry.field(description="Grows by one with every change.")
 
 
@@ -70,6 +71,7 @@ def store(one: pb.Store) -> Store:
         name=one.name,
         time_zone=one.time_zone,
         currency=one.currency,
+        region=one.region or None,
         version=one.version,
     )
 

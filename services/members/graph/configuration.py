@@ -20,6 +20,9 @@ class StoreInput:
     code: str = strawberry.field(description="The chain's own short code; a known one changes that store.")
     name: str = strawberry.field(description="As people call it.")
     time_zone: str | None = strawberry.field(default=None, description="IANA name; null: the chain's.")
+    region: str | None = strawberry.field(
+        default=None, description="The chain's own code of the region, by which reports sum; null: none."
+    )
 
 
 @strawberry.input(description="Stores as they should be.")
@@ -95,7 +98,10 @@ class ConfigurationMutation:
     @mutation(WRITERS, description="Adds or changes stores, by their code.")
     async def save_stores(self, info: Info, wish: Annotated[SaveStoresInput, INPUT]) -> SaveStoresPayload:
         """Save stores."""
-        wanted = [pb.StoreInput(code=one.code, name=one.name, time_zone=one.time_zone or "") for one in wish.stores]
+        wanted = [
+            pb.StoreInput(code=one.code, name=one.name, time_zone=one.time_zone or "", region=one.region or "")
+            for one in wish.stores
+        ]
         members = info.context.channel("members")
         answer = await members.ask(members.stub(ChainsStub).SaveStores, pb.SaveStoresRequest(stores=wanted))
         return SaveStoresPayload(user_errors=[], stores=[store(one) for one in answer.stores])

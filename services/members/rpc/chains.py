@@ -63,7 +63,7 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
         """Add or change stores."""
         who = caller()
         saved = await save_stores(
-            [WantedStore(store.code, store.name, store.time_zone) for store in request.stores],
+            [WantedStore(store.code, store.name, store.time_zone, store.region) for store in request.stores],
             caller=who,
             now=await self.clocks.now(who.chain),
             chains=self.chains,

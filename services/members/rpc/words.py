@@ -51,6 +51,7 @@ def store_proto(store: Store) -> chains_pb2.Store:
         time_zone=store.time_zone,
         currency=store.currency,
         version=store.version,
+        region=store.region,
     )
 
 

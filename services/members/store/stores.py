@@ -86,6 +86,7 @@ def _content(store: Store, cursor: EventCursor) -> Document:
         "time_zone": store.time_zone,
         "currency": store.currency,
         "version": store.version,
+        "region": store.region,
         "events": {"sequence": cursor.sequence, "at": cursor.at},
     }
 
@@ -98,4 +99,5 @@ def _store_of(document: Document) -> Store:
         time_zone=document["time_zone"],
         currency=document["currency"],
         version=document["version"],
+        region=document.get("region", ""),  # stores from before regions have none
     )

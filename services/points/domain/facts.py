@@ -54,7 +54,7 @@ class RefundBooked:
     """A refund is in the ledger, or was refused although the guest has the money: somebody should look at it."""
 
     booked: BookedRefund
-    currency: str
+    purchase: BookedPurchase  # what it takes back, or was to take back
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from services.points.domain.earning import CapUse, EarnedPart, sums
 from services.points.domain.holds import Parts
 from services.points.domain.items import Item
 from services.points.domain.purchases import Line, Purchase
-from services.points.domain.refunds import BookedRefund, left_of
+from services.points.domain.refunds import BookedRefund, Returned, left_of
 from services.points.domain.sale_facts import NO_FACTS, MemberFacts
 
 
@@ -54,13 +54,18 @@ class BookedPurchase:
     level_after: str
     redeemed: tuple[Redeemed, ...] = ()
     unknown_holds: tuple[str, ...] = ()  # the receipt names them and they do not exist
-    visit: int = 0  # which purchase of the account's it is, in the order of booking: 1 is the first
+    visit: int = 0  # which purchase of the member's it is, in the order of booking, from 1; 0: not known
     rated: Rated | None = None  # None: nothing besides the receipt mattered
 
     @property
     def points(self) -> int:
         """Granted by this purchase."""
         return sums(self.breakdown)["points"]
+
+
+def returned_lines(refund: BookedRefund, purchase: BookedPurchase) -> list[tuple[Returned, Line]]:
+    """Return what a booked refund took back, each with the receipt's line that it is of."""
+    return [(one, purchase.purchase.lines[one.line - 1]) for one in refund.returned]
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def apply_waiting(work: Work, booked: BookedPurchase) -> None:
                 why=error.message,
             )
             _put(work, receipt, refused)
-            work.tell(work.draft(booked.purchase.member), RefundBooked(refused, booked.purchase.currency))
+            work.tell(work.draft(booked.purchase.member), RefundBooked(refused, booked))
 
 
 def _apply(work: Work, arrived: BookedRefund, receipt: Receipt) -> BookedRefund:
@@ -114,7 +114,7 @@ def _apply(work: Work, arrived: BookedRefund, receipt: Receipt) -> BookedRefund:
     review(draft, work.programs.at(draft.account.as_of), draft.account.as_of, repairs=True)
     settle(draft, draft.account.as_of)
     _put(work, replace(receipt, refunds=(*receipt.refunds, done)), done)
-    work.tell_first(draft, RefundBooked(done, booked.purchase.currency))
+    work.tell_first(draft, RefundBooked(done, booked))
     return done
 
 

@@ -18,12 +18,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 
 def head_line() -> str:
     """Return the first line."""
-    return _lines([COLUMNS])
+    return csv_lines([COLUMNS])
 
 
 def statement_lines(entries: Iterable[Entry]) -> str:
     """Return a line for each entry."""
-    return _lines(_cells(entry) for entry in entries)
+    return csv_lines(_cells(entry) for entry in entries)
 
 
 def text_cell(text: str) -> str:
@@ -52,7 +52,8 @@ def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
-def _lines(rows: Iterable[tuple[object, ...]]) -> str:
+def csv_lines(rows: Iterable[tuple[object, ...]]) -> str:
+    """Return a line for each row; its texts are those of `text_cell`."""
     written = StringIO()
     csv.writer(written, lineterminator="\r\n").writerows(rows)
     return written.getvalue()

@@ -3,6 +3,7 @@
 import strawberry
 
 from services.points.graph.adjustments import AdjustmentMutation, AdjustmentQuery
+from services.points.graph.forecasts import ForecastQuery
 from services.points.graph.holds import HoldQuery
 from services.points.graph.ledger import LedgerQuery
 from services.points.graph.opening import OpeningMutation
@@ -10,11 +11,14 @@ from services.points.graph.purchases import PurchaseMutation
 from services.points.graph.receipts import ReceiptQuery
 from services.points.graph.reconciling import ReconcilingQuery
 from services.points.graph.refunds import RefundMutation, RefundQuery
+from services.points.graph.sales import SalesQuery
 from services.points.graph.spending import HoldMutation
 
 
 @strawberry.type
-class Query(ReceiptQuery, RefundQuery, ReconcilingQuery, HoldQuery, AdjustmentQuery, LedgerQuery):
+class Query(
+    ReceiptQuery, RefundQuery, ReconcilingQuery, HoldQuery, AdjustmentQuery, LedgerQuery, SalesQuery, ForecastQuery
+):
     """All that can be asked."""
 
 

@@ -48,7 +48,7 @@ class AuditReports:
         loop = asyncio.get_running_loop()
         told_at, waiting = loop.time() - TELL_EVERY_S, list[Finding]()
         steps = verify_ledger(
-            _chain(request.chain_id),
+            chain_named(request.chain_id),
             cursor=request.cursor,
             reader=self.reader,
             programs=self.programs,
@@ -74,7 +74,7 @@ class AuditReports:
         )
 
 
-def _chain(named: str) -> str:
+def chain_named(named: str) -> str:
     """Return whose ledger: the token's chain; an operator's has none, and the request names it."""
     if caller().kind is not Caller.OPERATOR:
         return caller().chain

@@ -25,6 +25,18 @@ PAYERS = Keyed("payers", ())
 DAYS = Keyed("ledger_days", ("chain", "day"))
 """Sums of the journal, a document for each day that has ended: reports add them up."""
 SEALS = Keyed("seals", ("chain", "day"))
+SALES_NEWS = Keyed("sales_news", ("chain",))
+"""What was sold and is not in the sums yet: a document for each batch that was heard of."""
+SALES = Keyed("sales", ("chain", "store"))
+"""Sums of a store's day, or month, by weekday, hour and channel."""
+ITEM_SALES = Keyed("item_sales", ("chain", "store"))
+"""The same by item."""
+GUEST_MONTHS = Keyed("guest_months", ("chain", "account"))
+"""How often a member bought in a month, so that it is known who did again."""
+SALES_GENERATIONS = Keyed("sales_generations", ("chain",))
+"""Which counting of a chain's sales reports read, and how far another one is; none: number 0, from events alone."""
+
+PLACE = [("chain", ASCENDING), ("store", ASCENDING), ("generation", ASCENDING), ("span", ASCENDING)]
 
 INDEXES = {
     ACCOUNTS: [
@@ -77,4 +89,14 @@ INDEXES = {
     PAYERS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
     DAYS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
     SEALS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
+    SALES_NEWS: [IndexModel([("chain", ASCENDING), ("_id", ASCENDING)])],
+    SALES: [IndexModel(PLACE, unique=True)],
+    ITEM_SALES: [IndexModel(PLACE, unique=True)],
+    GUEST_MONTHS: [
+        IndexModel(
+            [("chain", ASCENDING), ("account", ASCENDING), ("generation", ASCENDING), ("month", ASCENDING)],
+            unique=True,
+        )
+    ],
+    SALES_GENERATIONS: [IndexModel([("chain", ASCENDING)], unique=True)],
 }

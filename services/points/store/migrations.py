@@ -4,7 +4,12 @@ from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
 from services.kit.outbox.outbox import Outbox
+from services.kit.rabbit.cursors import seed_cursors
+from services.kit.rabbit.sequencing import Origin
+from services.points.events import STREAM
 from services.points.store.collections import ACCOUNTS, INDEXES
+
+SEEDED_AT_ONCE = 1_000
 
 
 async def _first(database: Database) -> None:
@@ -25,10 +30,22 @@ async def _fourth(database: Database) -> None:
     await create_indexes(database, ACCOUNTS, INDEXES[ACCOUNTS])
 
 
+async def _sixth(database: Database) -> None:
+    """Hear the ledger's own events from here on: those told before are counted by a rebuild, from receipts."""
+    await _first(database)
+    for chain in await Outbox(database).chains():
+        told = {"chain": chain, "events.sequence": {"$gt": 0}}
+        accounts = database.collection(ACCOUNTS).find(told, {"account": True, "events.sequence": True})
+        while some := await accounts.to_list(SEEDED_AT_ONCE):
+            places = {Origin(chain, one["account"], STREAM): one["events"]["sequence"] for one in some}
+            await seed_cursors(database, places)
+
+
 MIGRATIONS = (
     Migration(1, "accounts, entries, receipts and stores", _first),
     Migration(2, "lots, holds, refunds, adjustments, notes, payers, days and seals", _second),
     Migration(3, "copies of menu items", _first),
     Migration(4, "what sandboxes have told", told.set_up),
     Migration(5, "accounts by when something falls due", _fourth),
+    Migration(6, "sums of sales, and cursors for the ledger's own events", _sixth),
 )

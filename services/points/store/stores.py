@@ -14,6 +14,9 @@ from services.points.store.documents import Document
 from services.points.usecases.record_purchases import Store
 
 CACHE_SIZE = 20_000
+MOST_STORES = 10_000
+"""As many as members lets a chain have."""
+
 CACHE_LIFETIME = timedelta(minutes=1)
 """How long another replica may go on with a store's old time zone or currency."""
 
@@ -23,6 +26,18 @@ class StoreSource(Protocol):
 
     async def stores(self, chain: str, ids: frozenset[str]) -> Mapping[str, Store]:
         """Return those of `ids` that exist, by id."""
+
+
+class MongoStoreList:
+    """The chain's stores that there are copies of."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def every(self, chain: str) -> list[Store]:
+        """Return all that there are copies of, in the order of their ids."""
+        found = self._database.collection(STORES).find({"chain": chain}).sort("store", 1)
+        return [_store_of(one) for one in await found.to_list(MOST_STORES)]
 
 
 class StoreCopies:
@@ -70,7 +85,13 @@ class StoreCopies:
 
 def _keep(chain: str, store: Store) -> UpdateOne:
     """Write the copy unless it is newer already: in a pipeline, since the filter must be the key for the upsert."""
-    new = {"version": store.version, "time_zone": store.time_zone, "currency": store.currency}
+    new = {
+        "version": store.version,
+        "time_zone": store.time_zone,
+        "currency": store.currency,
+        # Taken as it is: what begins with a dollar would be looked up as a field.
+        "region": {"$literal": store.region},
+    }
     older = {"$lt": [{"$ifNull": ["$version", 0]}, store.version]}
     update: list[Document] = [{"$set": {name: {"$cond": [older, value, f"${name}"]} for name, value in new.items()}}]
     return UpdateOne({"chain": chain, "store": store.id}, update, upsert=True)
@@ -82,4 +103,5 @@ def _store_of(document: Document) -> Store:
         version=document["version"],
         time_zone=document["time_zone"],
         currency=document["currency"],
+        region=document.get("region", ""),  # copies from before regions have none
     )

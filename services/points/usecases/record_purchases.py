@@ -82,6 +82,7 @@ class Store:
     version: int
     time_zone: str
     currency: str
+    region: str = ""  # the chain's own code, empty: none
 
 
 class Stores(Protocol):

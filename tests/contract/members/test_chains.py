@@ -92,6 +92,16 @@ async def test_each_change_of_a_store_is_a_version_and_an_event(service: Members
     )
 
 
+async def test_a_region_is_kept_and_told(service: MembersService, chain: str) -> None:
+    [bund] = await save(service, chain, pb.StoreInput(code="b", name="Bund", region="east"))
+    [moved] = await save(service, chain, pb.StoreInput(code="b", name="Bund", region="$west"))
+    assert (bund.region, moved.region, moved.version) == ("east", "$west", 2)
+    assert [store.region for store in await get(service, chain)] == ["$west"]
+    rows = await service.database.collection(OUTBOX).find({"chain": chain}).to_list(None)
+    told = [events_pb2.StoreSaved.FromString(row["body"]) for row in rows if row["aggregate"] == bund.id]
+    assert sorted((one.version, one.region) for one in told) == [(1, "east"), (2, "$west")]
+
+
 async def test_stores_as_they_are_already_write_nothing(service: MembersService, chain: str) -> None:
     stores = [pb.StoreInput(code="b", name="Bund"), pb.StoreInput(code="p", name="Park")]
     first = await save(service, chain, *stores)

@@ -8,6 +8,7 @@ import pytest
 
 from protos.points.v1 import points_pb2 as pb
 from protos.points.v1.holds_pb2_grpc import HoldsStub
+from protos.points.v1.insight_pb2_grpc import InsightStub
 from protos.points.v1.ledger_pb2_grpc import LedgerStub
 from protos.points.v1.points_pb2_grpc import PointsStub
 from services.kit.errors import Kind, Problem
@@ -22,13 +23,14 @@ from tests.support.clock import FixedClock
 
 if TYPE_CHECKING:
     from protos.points.v1.holds_pb2_grpc import HoldsAsyncStub
+    from protos.points.v1.insight_pb2_grpc import InsightAsyncStub
     from protos.points.v1.ledger_pb2_grpc import LedgerAsyncStub
     from protos.points.v1.points_pb2_grpc import PointsAsyncStub
 
 SCOPES = frozenset(
     {
         *("purchases:write", "purchases:read", "points:read", "points:spend"),
-        *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open"),
+        *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open", "insight:read"),
     }
 )
 KNOWN_CHAINS = frozenset({"chn_1", "sbx_1"})
@@ -102,6 +104,7 @@ class Points:
         self.stub: PointsAsyncStub = self.channel.stub(PointsStub)
         self.holds: HoldsAsyncStub = self.channel.stub(HoldsStub)
         self.ledger: LedgerAsyncStub = self.channel.stub(LedgerStub)
+        self.insight: InsightAsyncStub = self.channel.stub(InsightStub)
 
     async def call(self, method: Any, request: Any, caller: Principal = STAFF) -> Any:
         return await self.channel.call(method, request, principal=caller)

@@ -7,7 +7,7 @@ from services.points.consumers import MembersHandler
 from services.points.store.collections import ACCOUNTS, STORES
 from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
-from services.points.store.stores import StoreCopies
+from services.points.store.stores import MongoStoreList, StoreCopies
 from tests.contract.points.conftest import Ledger
 from tests.contract.points.desk import KnownMembers
 from tests.support.clock import START, FixedClock
@@ -27,8 +27,10 @@ def event(body: MemberEnrolled | StoreSaved, aggregate: str, sequence: int = 1) 
     )
 
 
-def saved(version: int, time_zone: str) -> Event:
-    body = StoreSaved(store_id="sto_1", version=version, name="Bund", time_zone=time_zone, currency="CNY")
+def saved(version: int, time_zone: str, region: str = "") -> Event:
+    body = StoreSaved(
+        store_id="sto_1", version=version, name="Bund", time_zone=time_zone, currency="CNY", region=region
+    )
     return event(body, "sto_1", version)
 
 
@@ -61,8 +63,25 @@ async def test_the_newest_version_of_a_store_is_kept(migrated: Database) -> None
     assert (found["sto_1"].version, found["sto_1"].time_zone) == (3, "Asia/Seoul")
 
 
+async def test_a_stores_region_is_kept_as_it_is(migrated: Database) -> None:
+    stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
+    await hear(migrated, stores, saved(1, "Asia/Tokyo", "$name"))
+    await hear(migrated, stores, saved(2, "Asia/Tokyo", "east"), saved(1, "Asia/Tokyo", "west"))
+    assert [store.region for store in await MongoStoreList(migrated).every("chn_1")] == ["east"]
+    await hear(migrated, stores, saved(3, "Asia/Tokyo", "$name"))
+    assert [store.region for store in await MongoStoreList(migrated).every("chn_1")] == ["$name"]
+    assert await MongoStoreList(migrated).every("chn_2") == []
+
+
 async def test_a_store_never_heard_of_is_asked_for_once_and_kept(migrated: Database) -> None:
     stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
     assert (await stores.stores("chn_1", frozenset({"sto_2", "sto_9"}))).keys() == {"sto_2"}
     kept = await migrated.collection(STORES).find_one({"chain": "chn_1", "store": "sto_2"}, {"_id": False})
-    assert kept == {"chain": "chn_1", "store": "sto_2", "version": 1, "time_zone": "Asia/Shanghai", "currency": "CNY"}
+    assert kept == {
+        "chain": "chn_1",
+        "store": "sto_2",
+        "version": 1,
+        "time_zone": "Asia/Shanghai",
+        "currency": "CNY",
+        "region": "",
+    }

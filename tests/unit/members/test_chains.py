@@ -74,6 +74,15 @@ def test_a_change_makes_a_version_and_the_same_again_makes_none() -> None:
     assert changed == stores[1:]
 
 
+def test_a_store_changes_its_region() -> None:
+    known = Store("sto_7", "a", "Bund", "Asia/Shanghai", "CNY", 4, "east")
+    assert save(WantedStore("a", "Bund", region="east"), known=(known,)) == ([known], [])
+    [moved], changed = save(WantedStore("a", "Bund", region="west"), known=(known,))
+    assert (moved.version, moved.region, changed) == (5, "west", [moved])
+    [left], _ = save(WantedStore("a", "Bund"), known=(moved,))
+    assert (left.version, left.region) == (6, "")
+
+
 def test_a_chain_has_so_many_stores_at_most() -> None:
     known = (Store("sto_7", "a", "Bund", "UTC", "CNY", 1),)
     save(WantedStore("a", "New"), WantedStore("b", "b"), known=known, count_before=MAX_STORES - 1)
@@ -88,6 +97,8 @@ def test_a_chain_has_so_many_stores_at_most() -> None:
         ([WantedStore("a", "Bund"), WantedStore("a", "Park")], "stores.1.code"),
         ([WantedStore("a", "  ")], "stores.0.name"),
         ([WantedStore("a", "Bund"), WantedStore("b", "Park", "Nowhere")], "stores.1.timeZone"),
+        ([WantedStore("a", "Bund", region=" east")], "stores.0.region"),
+        ([WantedStore("a", "Bund", region="x" * 1_000)], "stores.0.region"),
     ],
 )
 def test_what_is_no_store_is_refused(wanted: list[WantedStore], field: str) -> None:

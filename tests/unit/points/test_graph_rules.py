@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2
+from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -24,6 +24,13 @@ CALLS = {
     ("Ledger", "months"): "GetMonths",
     ("Ledger", "liability"): "GetLiability",
     ("Ledger", "seals"): "ListSeals",
+    ("Query", "sales"): "GetSales",
+    ("Query", "salesCsv"): "ExportSales",
+    ("Query", "guestMonths"): "GetGuestMonths",
+    ("Query", "forecast"): "GetForecast",
+    ("Query", "forecastCsv"): "ExportForecast",
+    ("Query", "staffing"): "GetStaffing",
+    ("Query", "staffingCsv"): "ExportStaffing",
     ("Mutation", "recordPurchase"): "RecordPurchase",
     ("Mutation", "recordPurchases"): "RecordPurchases",
     ("Mutation", "recordRefund"): "RecordRefunds",
@@ -45,6 +52,7 @@ METHODS = (
     rules(points_pb2.DESCRIPTOR.services_by_name["Points"])
     | rules(holds_pb2.DESCRIPTOR.services_by_name["Holds"])
     | rules(ledger_pb2.DESCRIPTOR.services_by_name["Ledger"])
+    | rules(insight_pb2.DESCRIPTOR.services_by_name["Insight"])
 )
 RULES = {
     (type_.name, name): rule

@@ -67,7 +67,7 @@ def _booked_document(booked: BookedPurchase) -> Document:
         "balance_points": booked.balance_points,
         "level_before": booked.level_before,
         "level_after": booked.level_after,
-        "visit": booked.visit,
+        **({"visit": booked.visit} if booked.visit else {}),
         **({"rated": _rated_document(booked.rated)} if booked.rated else {}),
         **({"redeemed": [_redeemed_document(one) for one in booked.redeemed]} if booked.redeemed else {}),
         **({"unknown_holds": list(booked.unknown_holds)} if booked.unknown_holds else {}),
@@ -152,10 +152,10 @@ def _booked_of(document: Document) -> BookedPurchase:
         balance_points=document["balance_points"],
         level_before=document["level_before"],
         level_after=document["level_after"],
-        visit=document["visit"],
         rated=_rated_of(document["rated"]) if "rated" in document else None,
         redeemed=tuple(_redeemed_of(one) for one in document.get("redeemed", ())),
         unknown_holds=tuple(document.get("unknown_holds", ())),
+        visit=document.get("visit", 0),
     )
 
 

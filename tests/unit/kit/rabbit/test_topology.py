@@ -19,7 +19,7 @@ def test_the_repositorys_own_file() -> None:
     topology = Topology.load(FILE, namespace="t_")
 
     assert topology.streams == {
-        "points.account": frozenset({"members", "campaigns", "feedback"}),
+        "points.account": frozenset({"members", "points", "campaigns", "feedback"}),
         "members.member": frozenset({"points", "feedback"}),
         "members.store": frozenset({"points"}),
         "members.menu": frozenset({"points"}),
