@@ -9,10 +9,13 @@ Clock = Callable[[], datetime]
 
 def system_clock() -> datetime:
     """Return the machine's time, cut to the millisecond that the database keeps."""
-    return to_millisecond(datetime.now(UTC))
+    return _cut(datetime.now(UTC))
 
 
 def to_millisecond(moment: datetime) -> datetime:
     """Return `moment` in UTC without what is finer than a millisecond."""
-    moment = moment.astimezone(UTC)
+    return _cut(moment.astimezone(UTC))
+
+
+def _cut(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

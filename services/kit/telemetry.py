@@ -7,11 +7,12 @@ beside those of the others. That costs a few microseconds per call; a span that 
 import asyncio
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Thread
+from types import TracebackType
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -112,37 +113,51 @@ def set_up(service_name: str, environ: Mapping[str, str], *, exporter: SpanExpor
     return Telemetry(provider, exporter)
 
 
-@contextmanager
-def span(
-    name: str,
-    kind: SpanKind = SpanKind.INTERNAL,
-    *,
-    parent_traceparent: str | None = None,
-    links: Sequence[str] = (),
-    attributes: Mapping[str, AttributeValue] | None = None,
-) -> Iterator[Span]:
-    """Make what runs inside a span.
+class span:  # noqa: N801 - used as a function; a class, since a generator's context costs as much again as the rest
+    """Make what runs inside a span: `with span(…) as started`, once.
 
     Its parent is `parent_traceparent` (W3C; empty or unreadable: none, a new trace begins); when that is None, the
     current span. `links` are traceparents too. An exception marks it as failed, unless it is a business refusal.
     """
-    above = _here.get() if parent_traceparent is None else _read(parent_traceparent)
-    tracer = _export.tracer
-    if tracer is None:
-        started: Span = NonRecordingSpan(above if above.is_valid else _new_trace())
-    else:
-        context = trace.set_span_in_context(NonRecordingSpan(above), _NOWHERE)
-        origins = [Link(origin) for link in links if (origin := _read(link)).is_valid]
-        started = tracer.start_span(name, context, kind, attributes, origins)
-    token = _here.set(started.get_span_context())
-    try:
-        yield started
-    except BaseException as error:
-        _mark(started, error)
-        raise
-    finally:
-        _here.reset(token)
-        started.end()
+
+    __slots__ = ("_attributes", "_kind", "_links", "_name", "_parent", "_started", "_token")
+
+    def __init__(
+        self,
+        name: str,
+        kind: SpanKind = SpanKind.INTERNAL,
+        *,
+        parent_traceparent: str | None = None,
+        links: Sequence[str] = (),
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> None:
+        self._name, self._kind, self._parent = name, kind, parent_traceparent
+        self._links, self._attributes = links, attributes
+
+    def __enter__(self) -> Span:
+        """Begin it."""
+        above = _here.get() if self._parent is None else _read(self._parent)
+        tracer = _export.tracer
+        self._started: Span
+        if tracer is None:
+            here = above if above.is_valid else _new_trace()
+            self._started = NonRecordingSpan(here)
+        else:
+            context = trace.set_span_in_context(NonRecordingSpan(above), _NOWHERE)
+            origins = [Link(origin) for link in self._links if (origin := _read(link)).is_valid]
+            self._started = tracer.start_span(self._name, context, self._kind, self._attributes, origins)
+            here = self._started.get_span_context()
+        self._token = _here.set(here)
+        return self._started
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """End it."""
+        if error is not None:
+            _mark(self._started, error)
+        _here.reset(self._token)
+        self._started.end()
 
 
 def current_traceparent() -> str:

@@ -6,8 +6,8 @@ for it on each call.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -86,9 +86,14 @@ class Guard:
             metadata = dict(context.invocation_metadata() or ())
             above = str(metadata.get("traceparent", ""))
             try:
-                with span(path, SpanKind.SERVER, parent_traceparent=above, attributes=attributes), self._faults(path):
-                    principal = self._admit(rule, metadata)
-                    return await self._in_time(principal, answer, request, context)
+                with span(path, SpanKind.SERVER, parent_traceparent=above, attributes=attributes):
+                    try:
+                        principal = self._admit(rule, metadata)
+                        return await self._in_time(principal, answer, request, context)
+                    except Exception as error:
+                        if (told := self._told(error, path)) is None:
+                            raise
+                        raise told from error
             except Problem as problem:
                 status = to_status(problem)
             return await context.abort_with_status(rpc_status.to_status(status))
@@ -125,23 +130,22 @@ class Guard:
         finally:
             self.under_way -= 1
 
-    @contextmanager
-    def _faults(self, path: str) -> Iterator[None]:
-        """Log what nobody foresaw with all there is, and tell the caller nothing but where that can be found."""
-        try:
-            yield
-        except Problem as problem:
-            if problem.kind is Kind.FAULT:
-                _log.exception("%s failed: %s", path, problem.code)
-            raise
-        except AbortError:
-            raise  # a servicer that ended the call by itself
-        except Exception as error:
-            if (known := self._explain(error)) is not None:
-                _log.warning("%s: %s (%s)", path, known.code, type(error).__name__)
-                raise known from error
-            _log.exception("%s failed", path)
-            raise FaultError(trace=trace_id()) from error
+    def _told(self, error: Exception, path: str) -> Problem | None:
+        """Return what the caller is told instead of `error`; None: just that.
+
+        What nobody foresaw is logged with all there is, and the caller learns nothing but where that can be found.
+        """
+        if isinstance(error, Problem):
+            if error.kind is Kind.FAULT:
+                _log.exception("%s failed: %s", path, error.code)
+            return None
+        if isinstance(error, AbortError):
+            return None  # a servicer that ended the call by itself
+        if (known := self._explain(error)) is not None:
+            _log.warning("%s: %s (%s)", path, known.code, type(error).__name__)
+            return known
+        _log.exception("%s failed", path)
+        return FaultError(trace=trace_id())
 
 
 def _answer(handler: Any) -> Behaviour:
