@@ -120,6 +120,7 @@ def servicers(
         accounts=MongoAccounts(database),
         receipts=ReceiptReports(MongoReceipts(database), recorder.stores),
         programs=programs,
+        journal=MongoJournal(database, Outbox(database), programs),
         clocks=clocks,
         make_id=make_id,
     )
@@ -128,6 +129,7 @@ def servicers(
         desk=AdjustmentDesk(recorder.ledger, MongoAdjustments(database), recorder.members, token_bytes),
         reports=LedgerReports(MongoHistory(database), MongoJournalSums(database), programs, clocks),
         audit=AuditReports(MongoLedgerReader(database), MongoSeals(database), programs, signer),
+        programs=programs,
         clocks=clocks,
         make_id=make_id,
     )

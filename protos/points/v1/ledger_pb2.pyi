@@ -296,6 +296,66 @@ class FreezeAccountResponse(_message.Message):
 Global___FreezeAccountResponse: _TypeAlias = FreezeAccountResponse  # noqa: Y015
 
 @_typing.final
+class GrantLevelRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """1 to 128 characters; the same key gives the same answer for 90 days."""
+    member_id: _builtins.str
+    level: _builtins.str
+    """A level of the program; empty: what was given is taken back."""
+    reason: _builtins.str
+    """1 to 500 characters."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Exclusive; unset: until it is taken back."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        level: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "level", b"level", "member_id", b"member_id", "reason", b"reason", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantLevelRequest: _TypeAlias = GrantLevelRequest  # noqa: Y015
+
+@_typing.final
+class GrantLevelResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIER_FIELD_NUMBER: _builtins.int
+    REPEATED_CALL_FIELD_NUMBER: _builtins.int
+    repeated_call: _builtins.bool
+    @_builtins.property
+    def tier(self) -> _points_pb2.Tier: ...
+    def __init__(
+        self,
+        *,
+        tier: _points_pb2.Tier | None = ...,
+        repeated_call: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tier", b"tier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["repeated_call", b"repeated_call", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantLevelResponse: _TypeAlias = GrantLevelResponse  # noqa: Y015
+
+@_typing.final
 class OpeningBalance(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -55,6 +55,11 @@ class LedgerStub:
                 request_serializer=protos_dot_points_dot_v1_dot_ledger__pb2.FreezeAccountRequest.SerializeToString,
                 response_deserializer=protos_dot_points_dot_v1_dot_ledger__pb2.FreezeAccountResponse.FromString,
                 _registered_method=True)
+        self.GrantLevel = channel.unary_unary(
+                '/huitou.points.v1.Ledger/GrantLevel',
+                request_serializer=protos_dot_points_dot_v1_dot_ledger__pb2.GrantLevelRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_ledger__pb2.GrantLevelResponse.FromString,
+                _registered_method=True)
         self.OpenBalances = channel.unary_unary(
                 '/huitou.points.v1.Ledger/OpenBalances',
                 request_serializer=protos_dot_points_dot_v1_dot_ledger__pb2.OpenBalancesRequest.SerializeToString,
@@ -119,6 +124,13 @@ class LedgerServicer:
 
     def FreezeAccount(self, request, context):
         """Freezes an account (it earns, and cannot spend) or unfreezes it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GrantLevel(self, request, context):
+        """Gives a level by hand, by invitation or as a gesture, beside what the member reaches; the higher one holds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +208,11 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.FreezeAccount,
                     request_deserializer=protos_dot_points_dot_v1_dot_ledger__pb2.FreezeAccountRequest.FromString,
                     response_serializer=protos_dot_points_dot_v1_dot_ledger__pb2.FreezeAccountResponse.SerializeToString,
+            ),
+            'GrantLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GrantLevel,
+                    request_deserializer=protos_dot_points_dot_v1_dot_ledger__pb2.GrantLevelRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_ledger__pb2.GrantLevelResponse.SerializeToString,
             ),
             'OpenBalances': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenBalances,
@@ -342,6 +359,33 @@ class Ledger:
             '/huitou.points.v1.Ledger/FreezeAccount',
             protos_dot_points_dot_v1_dot_ledger__pb2.FreezeAccountRequest.SerializeToString,
             protos_dot_points_dot_v1_dot_ledger__pb2.FreezeAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GrantLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.points.v1.Ledger/GrantLevel',
+            protos_dot_points_dot_v1_dot_ledger__pb2.GrantLevelRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_ledger__pb2.GrantLevelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class LedgerStub:
     """Adjustments that wait, the oldest first."""
     FreezeAccount: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.FreezeAccountRequest, _ledger_pb2.FreezeAccountResponse]
     """Freezes an account (it earns, and cannot spend) or unfreezes it."""
+    GrantLevel: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GrantLevelRequest, _ledger_pb2.GrantLevelResponse]
+    """Gives a level by hand, by invitation or as a gesture, beside what the member reaches; the higher one holds."""
     OpenBalances: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.OpenBalancesRequest, _ledger_pb2.OpenBalancesResponse]
     """Brings balances from another system, up to 500, each with its own result in the order of the input."""
     GetBalancesAt: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetBalancesAtRequest, _ledger_pb2.GetBalancesAtResponse]
@@ -71,6 +73,8 @@ class LedgerAsyncStub(LedgerStub):
     """Adjustments that wait, the oldest first."""
     FreezeAccount: _aio.UnaryUnaryMultiCallable[_ledger_pb2.FreezeAccountRequest, _ledger_pb2.FreezeAccountResponse]  # type: ignore[assignment]
     """Freezes an account (it earns, and cannot spend) or unfreezes it."""
+    GrantLevel: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GrantLevelRequest, _ledger_pb2.GrantLevelResponse]  # type: ignore[assignment]
+    """Gives a level by hand, by invitation or as a gesture, beside what the member reaches; the higher one holds."""
     OpenBalances: _aio.UnaryUnaryMultiCallable[_ledger_pb2.OpenBalancesRequest, _ledger_pb2.OpenBalancesResponse]  # type: ignore[assignment]
     """Brings balances from another system, up to 500, each with its own result in the order of the input."""
     GetBalancesAt: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetBalancesAtRequest, _ledger_pb2.GetBalancesAtResponse]  # type: ignore[assignment]
@@ -122,6 +126,14 @@ class LedgerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.FreezeAccountResponse, _abc.Awaitable[_ledger_pb2.FreezeAccountResponse]]:
         """Freezes an account (it earns, and cannot spend) or unfreezes it."""
+
+    @_abc_1.abstractmethod
+    def GrantLevel(
+        self,
+        request: _ledger_pb2.GrantLevelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_pb2.GrantLevelResponse, _abc.Awaitable[_ledger_pb2.GrantLevelResponse]]:
+        """Gives a level by hand, by invitation or as a gesture, beside what the member reaches; the higher one holds."""
 
     @_abc_1.abstractmethod
     def OpenBalances(

@@ -1085,6 +1085,106 @@ class RecordPurchaseResponse(_message.Message):
 Global___RecordPurchaseResponse: _TypeAlias = RecordPurchaseResponse  # noqa: Y015
 
 @_typing.final
+class SimulatePurchaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def purchase(self) -> Global___Purchase: ...
+    def __init__(
+        self,
+        *,
+        purchase: Global___Purchase | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatePurchaseRequest: _TypeAlias = SimulatePurchaseRequest  # noqa: Y015
+
+@_typing.final
+class SimulatePurchaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKED_FIELD_NUMBER: _builtins.int
+    REPEATED_CALL_FIELD_NUMBER: _builtins.int
+    repeated_call: _builtins.bool
+    """The receipt's number is booked already, and this is that purchase."""
+    @_builtins.property
+    def booked(self) -> Global___BookedPurchase:
+        """As it would be booked; its id and balance are those of this try."""
+
+    def __init__(
+        self,
+        *,
+        booked: Global___BookedPurchase | None = ...,
+        repeated_call: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked", b"booked"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked", b"booked", "repeated_call", b"repeated_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatePurchaseResponse: _TypeAlias = SimulatePurchaseResponse  # noqa: Y015
+
+@_typing.final
+class ReleasePointsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    RECEIPT_NUMBER_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """1 to 128 characters; the same key gives the same answer for 90 days."""
+    store_id: _builtins.str
+    receipt_number: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        receipt_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "receipt_number", b"receipt_number", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleasePointsRequest: _TypeAlias = ReleasePointsRequest  # noqa: Y015
+
+@_typing.final
+class ReleasePointsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    BALANCES_FIELD_NUMBER: _builtins.int
+    REPEATED_CALL_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    repeated_call: _builtins.bool
+    @_builtins.property
+    def balances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Balance]:
+        """Afterwards."""
+
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        balances: _abc.Iterable[Global___Balance] | None = ...,
+        repeated_call: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balances", b"balances", "member_id", b"member_id", "repeated_call", b"repeated_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleasePointsResponse: _TypeAlias = ReleasePointsResponse  # noqa: Y015
+
+@_typing.final
 class RecordPurchasesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

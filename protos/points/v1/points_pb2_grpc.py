@@ -40,6 +40,16 @@ class PointsStub:
                 request_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchaseRequest.SerializeToString,
                 response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchaseResponse.FromString,
                 _registered_method=True)
+        self.SimulatePurchase = channel.unary_unary(
+                '/huitou.points.v1.Points/SimulatePurchase',
+                request_serializer=protos_dot_points_dot_v1_dot_points__pb2.SimulatePurchaseRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.SimulatePurchaseResponse.FromString,
+                _registered_method=True)
+        self.ReleasePoints = channel.unary_unary(
+                '/huitou.points.v1.Points/ReleasePoints',
+                request_serializer=protos_dot_points_dot_v1_dot_points__pb2.ReleasePointsRequest.SerializeToString,
+                response_deserializer=protos_dot_points_dot_v1_dot_points__pb2.ReleasePointsResponse.FromString,
+                _registered_method=True)
         self.RecordPurchases = channel.unary_unary(
                 '/huitou.points.v1.Points/RecordPurchases',
                 request_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.SerializeToString,
@@ -88,6 +98,21 @@ class PointsServicer:
 
     def RecordPurchase(self, request, context):
         """Books one receipt. Store and receipt number are the command's key, for ever.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SimulatePurchase(self, request, context):
+        """What booking the purchase now would give, limits and caps included; changes nothing and enrolls nobody. A buyer
+        who is known by a payer's identity alone is taken for a new one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleasePoints(self, request, context):
+        """Makes the pending points of a purchase available: what they waited for, such as a delivery, has happened.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,6 +186,16 @@ def add_PointsServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchaseRequest.FromString,
                     response_serializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchaseResponse.SerializeToString,
             ),
+            'SimulatePurchase': grpc.unary_unary_rpc_method_handler(
+                    servicer.SimulatePurchase,
+                    request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.SimulatePurchaseRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_points__pb2.SimulatePurchaseResponse.SerializeToString,
+            ),
+            'ReleasePoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleasePoints,
+                    request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.ReleasePointsRequest.FromString,
+                    response_serializer=protos_dot_points_dot_v1_dot_points__pb2.ReleasePointsResponse.SerializeToString,
+            ),
             'RecordPurchases': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordPurchases,
                     request_deserializer=protos_dot_points_dot_v1_dot_points__pb2.RecordPurchasesRequest.FromString,
@@ -230,6 +265,60 @@ class Points:
             '/huitou.points.v1.Points/RecordPurchase',
             protos_dot_points_dot_v1_dot_points__pb2.RecordPurchaseRequest.SerializeToString,
             protos_dot_points_dot_v1_dot_points__pb2.RecordPurchaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SimulatePurchase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.points.v1.Points/SimulatePurchase',
+            protos_dot_points_dot_v1_dot_points__pb2.SimulatePurchaseRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_points__pb2.SimulatePurchaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleasePoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.points.v1.Points/ReleasePoints',
+            protos_dot_points_dot_v1_dot_points__pb2.ReleasePointsRequest.SerializeToString,
+            protos_dot_points_dot_v1_dot_points__pb2.ReleasePointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,12 @@ class PointsStub:
     def __new__(cls, channel: _aio.Channel) -> PointsAsyncStub: ...
     RecordPurchase: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordPurchaseRequest, _points_pb2.RecordPurchaseResponse]
     """Books one receipt. Store and receipt number are the command's key, for ever."""
+    SimulatePurchase: _grpc.UnaryUnaryMultiCallable[_points_pb2.SimulatePurchaseRequest, _points_pb2.SimulatePurchaseResponse]
+    """What booking the purchase now would give, limits and caps included; changes nothing and enrolls nobody. A buyer
+    who is known by a payer's identity alone is taken for a new one.
+    """
+    ReleasePoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.ReleasePointsRequest, _points_pb2.ReleasePointsResponse]
+    """Makes the pending points of a purchase available: what they waited for, such as a delivery, has happened."""
     RecordPurchases: _grpc.UnaryUnaryMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]
     """Books up to 5,000, each with its own result in the order of the input. Receipts of one member are booked in
     the order given.
@@ -66,6 +72,12 @@ class PointsAsyncStub(PointsStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RecordPurchase: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordPurchaseRequest, _points_pb2.RecordPurchaseResponse]  # type: ignore[assignment]
     """Books one receipt. Store and receipt number are the command's key, for ever."""
+    SimulatePurchase: _aio.UnaryUnaryMultiCallable[_points_pb2.SimulatePurchaseRequest, _points_pb2.SimulatePurchaseResponse]  # type: ignore[assignment]
+    """What booking the purchase now would give, limits and caps included; changes nothing and enrolls nobody. A buyer
+    who is known by a payer's identity alone is taken for a new one.
+    """
+    ReleasePoints: _aio.UnaryUnaryMultiCallable[_points_pb2.ReleasePointsRequest, _points_pb2.ReleasePointsResponse]  # type: ignore[assignment]
+    """Makes the pending points of a purchase available: what they waited for, such as a delivery, has happened."""
     RecordPurchases: _aio.UnaryUnaryMultiCallable[_points_pb2.RecordPurchasesRequest, _points_pb2.RecordPurchasesResponse]  # type: ignore[assignment]
     """Books up to 5,000, each with its own result in the order of the input. Receipts of one member are booked in
     the order given.
@@ -100,6 +112,24 @@ class PointsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_points_pb2.RecordPurchaseResponse, _abc.Awaitable[_points_pb2.RecordPurchaseResponse]]:
         """Books one receipt. Store and receipt number are the command's key, for ever."""
+
+    @_abc_1.abstractmethod
+    def SimulatePurchase(
+        self,
+        request: _points_pb2.SimulatePurchaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.SimulatePurchaseResponse, _abc.Awaitable[_points_pb2.SimulatePurchaseResponse]]:
+        """What booking the purchase now would give, limits and caps included; changes nothing and enrolls nobody. A buyer
+        who is known by a payer's identity alone is taken for a new one.
+        """
+
+    @_abc_1.abstractmethod
+    def ReleasePoints(
+        self,
+        request: _points_pb2.ReleasePointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.ReleasePointsResponse, _abc.Awaitable[_points_pb2.ReleasePointsResponse]]:
+        """Makes the pending points of a purchase available: what they waited for, such as a delivery, has happened."""
 
     @_abc_1.abstractmethod
     def RecordPurchases(

@@ -14,7 +14,6 @@ from services.kit.graph import (
     GraphContext,
     Info,
     Instant,
-    Money,
     SafeInt,
     allow,
     field,
@@ -30,6 +29,7 @@ from services.points.graph.journals import (
     journals,
     statement,
 )
+from services.points.graph.tiers import Tier, tier_of
 
 READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="points:read")
 
@@ -101,19 +101,6 @@ class Points:
         return await statement(info, self.member_id, since=since, until=until)
 
 
-@strawberry.type(description="Where a member stands in the program.")
-class Tier:
-    """A member's tier."""
-
-    level: str = strawberry.field(description="The level's code in the chain's program, like \"silver\".")
-    since: Instant | None = strawberry.field(description="From when on purchases earn by it; null on the first level.")
-    qualifying_spend: Money | None = strawberry.field(description="What counts so far; null before the first purchase.")
-    next_level: str | None = strawberry.field(description="The next level up; null at the top.")
-    missing_minor: SafeInt = strawberry.field(
-        description="What is still to be spent for the next level, in the currency's minor unit; 0 at the top."
-    )
-
-
 @loader(most=1_000)
 async def accounts(context: GraphContext, ids: list[str]) -> list[pb.Account | None]:
     """Fetch accounts; None for those that the caller may not see."""
@@ -139,7 +126,7 @@ class Member:
     async def tier(self, info: Info) -> Tier | None:
         """Load the account."""
         account = await accounts.load(info, self.id)
-        return account and _tier(account.tier)
+        return account and tier_of(account.tier)
 
 
 def member_of(account_id: str) -> Member | None:
@@ -160,14 +147,4 @@ def _points(account: pb.Account) -> Points:
         debt=own.debt,
         frozen=account.frozen,
         balances=[balance_of(one) for one in account.balances],
-    )
-
-
-def _tier(tier: pb.Tier) -> Tier:
-    return Tier(
-        level=tier.level,
-        since=instant(tier.since) if tier.HasField("since") else None,
-        qualifying_spend=Money.of(tier.qualifying_spend) if tier.HasField("qualifying_spend") else None,
-        next_level=tier.next_level or None,
-        missing_minor=tier.missing_minor,
     )

@@ -34,6 +34,9 @@ MEANINGS = {
     "INVALID_ADJUSTMENT": "No adjustment can be like that.",
     "ADJUSTMENT_NOT_FOUND": "There is no such adjustment.",
     "ADJUSTMENT_DECIDED": "Somebody has decided it before.",
+    "RECEIPT_NOT_FOUND": "There is no such purchase.",
+    "LEVEL_NOT_FOUND": "The program has no such level.",
+    "GRANT_ENDED": "The end lies in the past.",
     "SAME_PERSON": "Who asked for an adjustment cannot approve it.",
 }
 

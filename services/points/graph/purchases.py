@@ -91,6 +91,9 @@ class RecordPurchaseInput:
     coupon_ids: list[strawberry.ID] = strawberry.field(
         default_factory=list, description="Coupons that were used; up to 20."
     )
+    partner_id: str | None = strawberry.field(
+        default=None, description="The partner brand that sold it; null: the chain itself."
+    )
     hold_ids: list[strawberry.ID] = strawberry.field(
         default_factory=list,
         description="Holds that it was paid with; they are captured in the same commit. Up to 20.",
@@ -161,7 +164,7 @@ class PurchaseMutation:
     async def record_purchase(self, info: Info, wish: Annotated[RecordPurchaseInput, INPUT]) -> RecordPurchasePayload:
         """Book one receipt."""
         points = info.context.channel("points")
-        request = pb.RecordPurchaseRequest(purchase=_purchase_of(wish))
+        request = pb.RecordPurchaseRequest(purchase=purchase_wish(wish))
         return _payload(await points.ask(points.stub(PointsStub).RecordPurchase, request))
 
     @mutation(RECORDERS, description="Books up to 5,000 receipts, each with its own answer. Safe to send again.")
@@ -170,7 +173,7 @@ class PurchaseMutation:
     ) -> RecordPurchasesPayload:
         """Book many receipts."""
         points = info.context.channel("points")
-        request = pb.RecordPurchasesRequest(purchases=[_purchase_of(one) for one in wish.purchases])
+        request = pb.RecordPurchasesRequest(purchases=[purchase_wish(one) for one in wish.purchases])
         answer = await points.ask(points.stub(PointsStub).RecordPurchases, request, timeout_s=MANY_S)
         results = [
             RecordPurchasePayload(user_errors=[user_error(RecordPurchaseError, one.problem, at=f"purchases.{number}")])
@@ -186,7 +189,8 @@ def identity_of(wish: BuyerIdentityInput) -> pb.BuyerIdentity:
     return pb.BuyerIdentity(kind=wish.kind.name.lower(), value=wish.value)
 
 
-def _purchase_of(wish: RecordPurchaseInput) -> pb.Purchase:
+def purchase_wish(wish: RecordPurchaseInput) -> pb.Purchase:
+    """Make the proto of it."""
     purchase = pb.Purchase(
         store_id=wish.store_id,
         receipt_number=wish.receipt_number,
@@ -200,6 +204,7 @@ def _purchase_of(wish: RecordPurchaseInput) -> pb.Purchase:
         tip_minor=wish.tip_minor,
         coupon_ids=wish.coupon_ids,
         hold_ids=wish.hold_ids,
+        partner_id=wish.partner_id or "",
     )
     if wish.identity is not None:
         purchase.identity.CopyFrom(identity_of(wish.identity))

@@ -16,6 +16,10 @@ RECEIPT_READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL
 COST_READERS = allow(Caller.STAFF, scope="purchases:read")
 
 
+ONE = 1_000
+"""A factor of 1, in thousandths."""
+
+
 @strawberry.enum(description="Over which channel something was bought.")
 class SaleChannel(Enum):
     """Channels, named as in the proto."""
@@ -52,6 +56,15 @@ class EarnedPart:
     program_version: SafeInt = strawberry.field(description="The version of the chain's program that was used.")
     currency: PointsCurrency = strawberry.field(description="What it added: points or stamps.")
     points: SafeInt = strawberry.field(description="How many of them.")
+    base: SafeInt = strawberry.field(
+        description="What the rule worked on: minor units for a rate, points for a factor, pieces or visits for others."
+    )
+    factor: float = strawberry.field(description="What it multiplied by; 1 for a rule that does not.")
+    cap: str | None = strawberry.field(
+        description='Which cap cut it: its rule ("*": all together), within what, and what it counts, like '
+        '"double/day/points"; null: none did.'
+    )
+    uncapped_points: SafeInt | None = strawberry.field(description="What it would have been; null: nothing was cut.")
 
 
 @strawberry.type(description="What a hold paid of a purchase.")
@@ -191,6 +204,10 @@ def _part(part: pb.EarnedPart) -> EarnedPart:
         program_version=part.program_version,
         currency=currency_of(part.currency),
         points=part.points,
+        base=part.base,
+        factor=(part.factor_permille or ONE) / ONE,
+        cap=part.cap or None,
+        uncapped_points=part.uncapped_points if part.cap else None,
     )
 
 

@@ -17,12 +17,14 @@ from services.kit.timestamps import from_timestamp, to_timestamp
 from services.points.domain.adjustments import Adjustment, AdjustmentState
 from services.points.domain.books import Posted
 from services.points.domain.commands import OpeningLot
+from services.points.domain.tier_views import tier_of
 from services.points.rpc import words
 from services.points.rpc.audit import AuditReports
 from services.points.rpc.reports import LedgerReports
 from services.points.usecases import adjustments
 from services.points.usecases.adjustments import AdjustmentDesk, Opening
 from services.points.usecases.ledger import Call
+from services.points.usecases.programs import ProgramSource
 from services.points.usecases.read_accounts import page_size
 
 STATES = {
@@ -39,6 +41,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
     desk: AdjustmentDesk
     reports: LedgerReports
     audit: AuditReports
+    programs: ProgramSource
     clocks: ChainClocks
     make_id: MakeId
 
@@ -86,6 +89,23 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServicer):
             desk=self.desk,
         )
         return pb.FreezeAccountResponse(frozen=posted.account.frozen, repeated_call=posted.repeated_call)
+
+    async def GrantLevel(self, request: pb.GrantLevelRequest, _context: Any) -> pb.GrantLevelResponse:  # noqa: N802 - gRPC's name
+        """Give a level by hand."""
+        call = await self._call()
+        posted = await adjustments.grant_level(
+            request.key,
+            member=request.member_id,
+            level=request.level,
+            until=from_timestamp(request.until) if request.HasField("until") else None,
+            reason=request.reason,
+            call=call,
+            desk=self.desk,
+        )
+        chain = call.caller.chain
+        of_chain = (await self.programs.of([chain]))[chain]
+        tier = tier_of(posted.account, max(call.now, posted.account.as_of or call.now), of_chain)
+        return pb.GrantLevelResponse(tier=words.tier_words(tier), repeated_call=posted.repeated_call)
 
     async def OpenBalances(self, request: pb.OpenBalancesRequest, _context: Any) -> pb.OpenBalancesResponse:  # noqa: N802 - gRPC's name
         """Bring balances from another system."""

@@ -16,11 +16,13 @@ from services.kit.telemetry import current_traceparent
 from services.points.domain.batches import Recorded
 from services.points.rpc import words
 from services.points.rpc.reports import ReceiptReports
-from services.points.usecases.ledger import Call
+from services.points.usecases.ledger import Call, Journal
+from services.points.usecases.orders import release_points
 from services.points.usecases.programs import ProgramSource
 from services.points.usecases.read_accounts import Accounts, JournalPage, get_accounts, list_entries
 from services.points.usecases.record_purchases import AT_ONCE, Recorder, record_purchases
 from services.points.usecases.record_refunds import record_refunds
+from services.points.usecases.simulate import simulate_purchase
 
 IN_FLIGHT = 4
 """Requests of one stream that are under way at once: the next is read when the first of them is answered."""
@@ -34,6 +36,7 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
     accounts: Accounts
     receipts: ReceiptReports
     programs: ProgramSource
+    journal: Journal
     clocks: ChainClocks
     make_id: MakeId
 
@@ -43,6 +46,28 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
         if isinstance(answer, Problem):
             raise answer
         return words.recorded(answer, request.purchase)
+
+    async def SimulatePurchase(self, request: pb.SimulatePurchaseRequest, _context: Any) -> pb.SimulatePurchaseResponse:  # noqa: N802 - gRPC's name
+        """Say what booking would give."""
+        receipt = words.receipt_of(request.purchase)
+        answer = await simulate_purchase(receipt, call=await self._call(), recorder=self.recorder, journal=self.journal)
+        return pb.SimulatePurchaseResponse(
+            booked=words.booked_purchase(answer.booked, None if answer.repeated_call else request.purchase),
+            repeated_call=answer.repeated_call,
+        )
+
+    async def ReleasePoints(self, request: pb.ReleasePointsRequest, _context: Any) -> pb.ReleasePointsResponse:  # noqa: N802 - gRPC's name
+        """Make pending points available."""
+        posted = await release_points(
+            request.key,
+            store=request.store_id,
+            receipt_number=request.receipt_number,
+            call=await self._call(),
+            recorder=self.recorder,
+        )
+        return pb.ReleasePointsResponse(
+            member_id=posted.account.id, balances=words.balances(posted.account), repeated_call=posted.repeated_call
+        )
 
     async def RecordPurchases(self, request: pb.RecordPurchasesRequest, _context: Any) -> pb.RecordPurchasesResponse:  # noqa: N802 - gRPC's name
         """Book many, each with its own result."""

@@ -245,7 +245,7 @@ def account(view: AccountView) -> pb.Account:
         available_points=points.available,
         lifetime_points=points.lifetime,
         version=found.version,
-        tier=_tier(view.tier),
+        tier=tier_words(view.tier),
         balances=balances(found),
         frozen=found.frozen,
         next_expiries=[
@@ -272,7 +272,8 @@ def balance(currency: str, held: Balances) -> pb.Balance:
     )
 
 
-def _tier(tier: TierView) -> pb.Tier:
+def tier_words(tier: TierView) -> pb.Tier:
+    """Return where a member stands."""
     return pb.Tier(
         level=tier.level,
         since=to_timestamp(tier.since) if tier.since else None,

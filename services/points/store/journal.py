@@ -44,6 +44,12 @@ class MongoJournal:
         with span("ledger commit", links=[command.traceparent for command in commands[:MOST_LINKS]]):
             return await self._database.in_transaction(once)
 
+    async def preview(self, commands: Sequence[AnyCommand], fold: Fold) -> Sequence[Answer | Problem]:
+        """Load and fold `commands`, and write nothing."""
+        loaded = Loaded(self._database, self._programs)
+        await loaded.load_for(commands)
+        return (await self._fold(commands, fold, loaded)).answers
+
     async def _fold(self, commands: Sequence[AnyCommand], fold: Fold, loaded: Loaded) -> Folded:
         folded = fold(commands, books=loaded.books)
         for _ in range(MOST_ROUNDS):

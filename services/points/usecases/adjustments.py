@@ -9,7 +9,7 @@ from services.kit.errors import Problem
 from services.points.domain.accounts import NoAccountError
 from services.points.domain.adjustments import Adjustment, InvalidAdjustmentError, NoAdjustmentError
 from services.points.domain.books import Posted
-from services.points.domain.commands import Adjust, Decide, Freeze, Open, OpeningLot
+from services.points.domain.commands import Adjust, Decide, Freeze, GrantLevel, Open, OpeningLot
 from services.points.domain.journal import Note
 from services.points.domain.purchases import CLOCK_SLACK
 from services.points.usecases.ledger import (
@@ -122,6 +122,23 @@ async def freeze(key: str, *, member: str, frozen: bool, reason: str, call: Call
     return await _submit_opening(command, desk)
 
 
+async def grant_level(
+    key: str, *, member: str, level: str, until: datetime | None, reason: str, call: Call, desk: AdjustmentDesk
+) -> Posted:
+    """Give a level by hand until its end, or with an empty one take back what was given."""
+    command = GrantLevel(
+        author=call.author(key),
+        traceparent=call.traceparent,
+        account=member,
+        fingerprint=fingerprint("grant_level", member, level, until and until.timestamp(), reason),
+        at=call.now,
+        level=level,
+        until=until,
+        reason=_note(reason, desk),
+    )
+    return await _submit_opening(command, desk)
+
+
 async def open_balances(openings: Sequence[Opening], *, call: Call, desk: AdjustmentDesk) -> list[Posted | Problem]:
     """Bring balances from another system, each with its own answer."""
     if len(openings) > MAX_OPENINGS:
@@ -155,7 +172,7 @@ async def waiting_adjustments(
     return found, await desk.adjustments.reasons(call.caller.chain, found)
 
 
-async def _submit_opening(command: Adjust | Freeze, desk: AdjustmentDesk) -> Posted:
+async def _submit_opening(command: Adjust | Freeze | GrantLevel, desk: AdjustmentDesk) -> Posted:
     """Carry out a command; once more with leave to open the account, when only that is missing."""
     try:
         return await submit(desk.ledger, command)

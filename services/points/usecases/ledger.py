@@ -45,6 +45,9 @@ class Journal(Protocol):
     async def commit(self, commands: Sequence[AnyCommand], fold: Fold) -> Sequence[Answer | Problem]:
         """Load, fold and write `commands` in one transaction; again from the load when somebody else was first."""
 
+    async def preview(self, commands: Sequence[AnyCommand], fold: Fold) -> Sequence[Answer | Problem]:
+        """Load and fold `commands`, and write nothing."""
+
 
 async def commit(commands: Sequence[AnyCommand], *, journal: Journal) -> Sequence[Answer | Problem]:
     """Book a batch in one commit; each command gets its own answer."""

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 SCOPES = frozenset(
     {
         *("purchases:write", "purchases:read", "points:read", "points:spend"),
-        *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open", "insight:read"),
+        *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open", "ledger:level"),
+        *("insight:read", "program:read", "program:write"),
     }
 )
 KNOWN_CHAINS = frozenset({"chn_1", "sbx_1"})

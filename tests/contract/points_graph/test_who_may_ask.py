@@ -64,6 +64,18 @@ RULES = (
         {Caller.STAFF},
         "ledger:freeze",
     ),
+    (
+        "GrantLevel",
+        told("grantLevel", '{key: "k", memberId: "m", level: "gold", reason: "r"}'),
+        {Caller.STAFF},
+        "ledger:level",
+    ),
+    (
+        "ReleasePoints",
+        told("releasePoints", '{key: "k", storeId: "s", receiptNumber: "r"}'),
+        SELLERS,
+        "purchases:write",
+    ),
     ("OpenBalances", told("openBalances", "{balances: []}"), {Caller.STAFF}, "ledger:open"),
     (
         "GetMonths",
