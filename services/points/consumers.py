@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
-from services.points.events import enrolled_member, saved_item, saved_store
+from services.points.events.told import enrolled_member, saved_item, saved_store
 from services.points.usecases.keep_copies import Copies, keep_copies
 
 
