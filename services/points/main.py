@@ -24,7 +24,6 @@ from services.points.consumers import MembersHandler
 from services.points.domain.batches import Answer
 from services.points.domain.commands import AnyCommand
 from services.points.domain.identities import IdentityHasher
-from services.points.domain.programs import Programs
 from services.points.rpc.audit import AuditReports
 from services.points.rpc.holds import HoldsServicer
 from services.points.rpc.ledger import LedgerServicer
@@ -35,6 +34,8 @@ from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
+from services.points.store.program_reviews import MongoReviews
+from services.points.store.programs import MongoPrograms
 from services.points.store.receipt_reports import MongoReceipts
 from services.points.store.reports import MongoHistory, MongoJournalSums
 from services.points.store.seals import MongoSeals
@@ -44,7 +45,8 @@ from services.points.usecases.adjustments import AdjustmentDesk
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
-from services.points.usecases.programs import OneProgram, ProgramSource
+from services.points.usecases.program_reviews import Reviewer
+from services.points.usecases.programs import ProgramSource
 from services.points.usecases.record_purchases import Recorder
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
@@ -59,7 +61,7 @@ def build(config: ServiceConfig) -> Service:
     database, clock = chassis.database, chassis.clock
     members = MembersClient(chassis.channel("members"), clock=clock)
     stores = StoreCopies(database, source=members, clock=clock)
-    programs = OneProgram(Programs())
+    programs = MongoPrograms(database, zones=members, clock=clock)
     items = ItemCopies(database, source=members, clock=clock)
     ledger = group_commit(database, chassis.outbox, programs)
     hasher = IdentityHasher(load_identity_key(config.keys_dir))
@@ -71,6 +73,7 @@ def build(config: ServiceConfig) -> Service:
         jobs.move_payers(mover),
         jobs.seal_days(sealing),
         jobs.sum_days(DaySums(MongoJournalSums(database), chassis.outbox, clock)),
+        jobs.review_programs(Reviewer(MongoReviews(database), clock)),
     ]
     return chassis.service(
         migrations=MIGRATIONS,

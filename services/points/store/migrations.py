@@ -24,4 +24,5 @@ MIGRATIONS = (
     Migration(1, "accounts, entries, receipts and stores", _first),
     Migration(2, "lots, holds, refunds, adjustments, notes, payers, days and seals", _second),
     Migration(3, "copies of menu items", _first),
+    Migration(4, "programs, their drafts, and the chains' zones", _first),
 )
