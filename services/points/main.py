@@ -3,10 +3,11 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2
+from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2, programs_pb2
 from protos.points.v1.holds_pb2_grpc import add_HoldsServicer_to_server
 from protos.points.v1.ledger_pb2_grpc import add_LedgerServicer_to_server
 from protos.points.v1.points_pb2_grpc import add_PointsServicer_to_server
+from protos.points.v1.programs_pb2_grpc import add_ProgramsServicer_to_server
 from services.kit.chassis import Chassis
 from services.kit.clock import Clock
 from services.kit.config import ServiceConfig
@@ -28,12 +29,14 @@ from services.points.rpc.audit import AuditReports
 from services.points.rpc.holds import HoldsServicer
 from services.points.rpc.ledger import LedgerServicer
 from services.points.rpc.points import PointsServicer
+from services.points.rpc.programs import ProgramsServicer
 from services.points.rpc.reports import LedgerReports, ReceiptReports
 from services.points.store.accounts import MongoAccounts, MongoAdjustments, MongoHolds, MongoPayers
 from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
+from services.points.store.past_receipts import MongoPastReceipts
 from services.points.store.program_reviews import MongoReviews
 from services.points.store.programs import MongoPrograms
 from services.points.store.receipt_reports import MongoReceipts
@@ -42,12 +45,13 @@ from services.points.store.seals import MongoSeals
 from services.points.store.stores import StoreCopies
 from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.adjustments import AdjustmentDesk
+from services.points.usecases.dry_run import DryRunDesk
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
 from services.points.usecases.program_reviews import Reviewer
 from services.points.usecases.programs import ProgramSource
-from services.points.usecases.record_purchases import Recorder
+from services.points.usecases.record_purchases import Items, Recorder
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
 
@@ -77,7 +81,10 @@ def build(config: ServiceConfig) -> Service:
     ]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clock=clock),
+        servicers=[
+            *servicers(database, recorder=recorder, programs=programs, signer=signer, clock=clock),
+            programs_servicer(database, programs, items, clock=clock),
+        ],
         handle=MembersHandler(partial(MongoCopies, database, stores, items)),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
     )
@@ -118,6 +125,14 @@ def servicers(
         (add_HoldsServicer_to_server, holds, holds_pb2.DESCRIPTOR.services_by_name["Holds"]),
         (add_LedgerServicer_to_server, ledger, ledger_pb2.DESCRIPTOR.services_by_name["Ledger"]),
     ]
+
+
+def programs_servicer(database: Database, programs: MongoPrograms, items: Items, *, clock: Clock) -> Servicer:
+    """Return what answers calls about chains' programs."""
+    servicer = ProgramsServicer(
+        programs, DryRunDesk(programs, MongoPastReceipts(database), items), clock=clock, make_id=make_id
+    )
+    return add_ProgramsServicer_to_server, servicer, programs_pb2.DESCRIPTOR.services_by_name["Programs"]
 
 
 if __name__ == "__main__":
