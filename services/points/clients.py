@@ -121,6 +121,13 @@ class MembersClient:
             for store in answer.stores
         }
 
+    async def zone(self, chain: str) -> str:
+        """Return the IANA name of the zone in which the chain counts its days."""
+        answer = await self._channel.call(
+            self._chains.GetChain, chains_pb2.GetChainRequest(), principal=_service(chain), idempotent=True
+        )
+        return answer.chain.time_zone
+
     async def items(self, chain: str, codes: frozenset[str]) -> Mapping[str, Item]:
         """Return those of `codes` that are on the menu, by code."""
         channel, chains, caller = self._channel, self._chains, _service(chain)

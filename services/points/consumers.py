@@ -8,7 +8,7 @@ from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
 from services.kit.rabbit.messages import PoisonError
 from services.points.domain.sales import Sold
-from services.points.events import STREAM, enrolled_member, saved_item, saved_store, sold
+from services.points.events.told import STREAM, enrolled_member, saved_item, saved_store, sold
 from services.points.usecases.keep_copies import Copies, keep_copies
 from services.points.usecases.record_sales import SalesNews, note_sales
 

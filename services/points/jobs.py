@@ -2,6 +2,7 @@
 
 from services.kit.jobs import Job
 from services.points.usecases.payers import Mover
+from services.points.usecases.program_reviews import Reviewer
 from services.points.usecases.record_sales import SalesRoller
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
@@ -31,3 +32,8 @@ def add_sales(roller: SalesRoller) -> Job:
 def sum_days(day_sums: DaySums) -> Job:
     """Return the job that keeps the sums of days that have ended."""
     return Job(name="sum-days", every_s=300.0, run=day_sums.keep_all, within_s=3_600.0)
+
+
+def review_programs(reviewer: Reviewer) -> Job:
+    """Return the job that lets accounts be looked at again by a version that moves what falls due by itself."""
+    return Job(name="review-programs", every_s=10.0, run=reviewer.review_all, within_s=3_600.0)

@@ -3,11 +3,12 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2
+from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2, programs_pb2
 from protos.points.v1.holds_pb2_grpc import add_HoldsServicer_to_server
 from protos.points.v1.insight_pb2_grpc import add_InsightServicer_to_server
 from protos.points.v1.ledger_pb2_grpc import add_LedgerServicer_to_server
 from protos.points.v1.points_pb2_grpc import add_PointsServicer_to_server
+from protos.points.v1.programs_pb2_grpc import add_ProgramsServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
 from services.kit.config import ServiceConfig
@@ -25,13 +26,13 @@ from services.points.consumers import Handlers, MembersHandler, SalesHandler
 from services.points.domain.batches import Answer
 from services.points.domain.commands import AnyCommand
 from services.points.domain.identities import IdentityHasher
-from services.points.domain.programs import Programs
 from services.points.rpc.audit import AuditReports
 from services.points.rpc.forecasts import ForecastReports
 from services.points.rpc.holds import HoldsServicer
 from services.points.rpc.insight import InsightServicer
 from services.points.rpc.ledger import LedgerServicer
 from services.points.rpc.points import PointsServicer
+from services.points.rpc.programs import ProgramsServicer
 from services.points.rpc.reports import LedgerReports, ReceiptReports
 from services.points.store.accounts import MongoAccounts, MongoAdjustments, MongoHolds, MongoPayers
 from services.points.store.copies import MongoCopies
@@ -39,6 +40,9 @@ from services.points.store.due_accounts import MongoDueAccounts
 from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
+from services.points.store.past_receipts import MongoPastReceipts
+from services.points.store.program_reviews import MongoReviews
+from services.points.store.programs import MongoPrograms
 from services.points.store.receipt_reports import MongoReceipts
 from services.points.store.reports import MongoHistory, MongoJournalSums
 from services.points.store.sales import MongoSalesNews, MongoSalesRoll
@@ -48,13 +52,15 @@ from services.points.store.seals import MongoSeals
 from services.points.store.stores import MongoStoreList, StoreCopies
 from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.adjustments import AdjustmentDesk
+from services.points.usecases.dry_run import DryRunDesk
 from services.points.usecases.dues import DayEnds
 from services.points.usecases.forecasts import Forecaster, NoActivities
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.payers import Mover
-from services.points.usecases.programs import OneProgram, ProgramSource
-from services.points.usecases.record_purchases import Recorder
+from services.points.usecases.program_reviews import Reviewer
+from services.points.usecases.programs import ProgramSource
+from services.points.usecases.record_purchases import Items, Recorder
 from services.points.usecases.record_sales import SalesRoller
 from services.points.usecases.reports import DaySums
 from services.points.usecases.sales_reports import Insight
@@ -71,7 +77,7 @@ def build(config: ServiceConfig) -> Service:
     database, clock, clocks = chassis.database, chassis.clock, chassis.clocks
     members = MembersClient(chassis.channel("members"), clock=clock)
     stores = StoreCopies(database, source=members, clock=clock)
-    programs = OneProgram(Programs())
+    programs = MongoPrograms(database, zones=members, clock=clock)
     items = ItemCopies(database, source=members, clock=clock)
     ledger = group_commit(database, chassis.outbox, programs)
     hasher = IdentityHasher(load_identity_key(config.keys_dir))
@@ -82,22 +88,27 @@ def build(config: ServiceConfig) -> Service:
     sealing = Sealing(seals, chassis.outbox, signer, clocks)
     due = MongoDueAccounts(database)
     settling = Settling(accounts=due, ledger=ledger, make_id=make_id, chains=chassis.outbox, clocks=clocks)
+    reviewer = Reviewer(MongoReviews(database), chassis.outbox, clocks)
     by_the_clock = [
         jobs.settle_due(settling),
         jobs.move_payers(mover),
         jobs.seal_days(sealing),
         jobs.add_sales(SalesRoller(MongoSalesRoll(database), chassis.outbox)),
         jobs.sum_days(DaySums(sums, chassis.outbox, clocks)),
+        jobs.review_programs(reviewer),
     ]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=servicers(database, recorder=recorder, programs=programs, signer=signer, clocks=clocks),
+        servicers=[
+            *servicers(database, recorder=recorder, programs=programs, signer=signer, clocks=clocks),
+            programs_servicer(database, programs, items, clocks=clocks),
+        ],
         handle=Handlers(
             members=MembersHandler(partial(MongoCopies, database, stores, items)),
             sales=SalesHandler(partial(MongoSalesNews, database)),
         ),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
-        dues=[settling, DayEnds(seals, sums, signer)],
+        dues=[reviewer, settling, DayEnds(seals, sums, signer)],
     )
 
 
@@ -146,6 +157,14 @@ def servicers(
         (add_LedgerServicer_to_server, ledger, ledger_pb2.DESCRIPTOR.services_by_name["Ledger"]),
         (add_InsightServicer_to_server, insight, insight_pb2.DESCRIPTOR.services_by_name["Insight"]),
     ]
+
+
+def programs_servicer(database: Database, programs: MongoPrograms, items: Items, *, clocks: ChainClocks) -> Servicer:
+    """Return what answers calls about chains' programs."""
+    servicer = ProgramsServicer(
+        programs, DryRunDesk(programs, MongoPastReceipts(database), items), clocks=clocks, make_id=make_id
+    )
+    return add_ProgramsServicer_to_server, servicer, programs_pb2.DESCRIPTOR.services_by_name["Programs"]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,13 @@ PAYERS = Keyed("payers", ())
 DAYS = Keyed("ledger_days", ("chain", "day"))
 """Sums of the journal, a document for each day that has ended: reports add them up."""
 SEALS = Keyed("seals", ("chain", "day"))
+PROGRAMS = Keyed("programs", ("chain", "version"))
+"""Published versions; the one that every chain starts with is not among them."""
+PROGRAM_DRAFTS = Keyed("program_drafts", ("chain", "name"))
+PROGRAM_REVIEWS = Keyed("program_reviews", ())
+"""Versions, of all chains, after which accounts must be looked at again: few, or none."""
+CHAINS = Keyed("chains", ("chain",))
+"""In which zone each chain counts its days, as members told once."""
 SALES_NEWS = Keyed("sales_news", ("chain",))
 """What was sold and is not in the sums yet: a document for each batch that was heard of."""
 SALES = Keyed("sales", ("chain", "store"))
@@ -89,6 +96,10 @@ INDEXES = {
     PAYERS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
     DAYS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
     SEALS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
+    PROGRAMS: [IndexModel([("chain", ASCENDING), ("version", ASCENDING)], unique=True)],
+    PROGRAM_DRAFTS: [IndexModel([("chain", ASCENDING), ("name", ASCENDING)], unique=True)],
+    PROGRAM_REVIEWS: [IndexModel([("chain", ASCENDING), ("version", ASCENDING)], unique=True)],
+    CHAINS: [IndexModel([("chain", ASCENDING)], unique=True)],
     SALES_NEWS: [IndexModel([("chain", ASCENDING), ("_id", ASCENDING)])],
     SALES: [IndexModel(PLACE, unique=True)],
     ITEM_SALES: [IndexModel(PLACE, unique=True)],

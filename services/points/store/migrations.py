@@ -6,7 +6,7 @@ from services.kit.outbox import told
 from services.kit.outbox.outbox import Outbox
 from services.kit.rabbit.cursors import seed_cursors
 from services.kit.rabbit.sequencing import Origin
-from services.points.events import STREAM
+from services.points.events.told import STREAM
 from services.points.store.collections import ACCOUNTS, INDEXES
 
 SEEDED_AT_ONCE = 1_000
@@ -48,4 +48,5 @@ MIGRATIONS = (
     Migration(4, "what sandboxes have told", told.set_up),
     Migration(5, "accounts by when something falls due", _fourth),
     Migration(6, "sums of sales, and cursors for the ledger's own events", _sixth),
+    Migration(7, "programs, their drafts, and the chains' zones", _first),
 )

@@ -10,10 +10,10 @@ from services.kit.mongo.database import Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
 from services.kit.outbox.events import Event, EventCursor
 from services.kit.outbox.outbox import Outbox
-from services.points import events
 from services.points.domain.accounts import PAYER_PREFIX
 from services.points.domain.books import Books, Changes
 from services.points.domain.drafts import Key
+from services.points.events import told as events
 from services.points.store.collections import (
     ACCOUNTS,
     ADJUSTMENTS,

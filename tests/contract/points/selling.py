@@ -17,7 +17,7 @@ from services.points.domain.purchases import Channel, Line, Purchase
 from services.points.domain.refunds import Refund, RefundLine
 from services.points.domain.sales import Additions, Turned
 from services.points.domain.sales_reports import Question, dimensions_of
-from services.points.events import sold
+from services.points.events.told import sold
 from services.points.store.collections import STORES
 from services.points.store.sales import MongoSalesBook, MongoSalesNews, MongoSalesRoll
 from services.points.store.sales_reports import MongoSalesSums

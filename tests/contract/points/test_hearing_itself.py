@@ -17,7 +17,7 @@ from services.points.consumers import Handlers, MembersHandler, SalesHandler
 from services.points.domain.purchases import Line
 from services.points.domain.refunds import RefundLine
 from services.points.domain.sold_receipts import sold_of
-from services.points.events import STREAM, sold
+from services.points.events.told import STREAM, sold
 from services.points.store.collections import ACCOUNTS, SALES
 from services.points.store.copies import MongoCopies
 from services.points.store.migrations import MIGRATIONS
