@@ -77,7 +77,7 @@ lock: ## write infra/locks from pyproject.toml (needs uv; ARGS=--upgrade for new
 
 # ---- to measure it; SCALE=100 is a million members, SECONDS what each side of each round gets
 
-bench-points: setup ## how fast points is, against what, at what cost: SCALE=1 SECONDS=3 ONLY=rates|growth|peer
+bench-points: setup ## how fast points is, against what, at what cost: SCALE=1 SECONDS=3 ONLY=rates|growth|peer|expiry
 	@$(PYTHON) -m tests.bench.points $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
 
 bench-forecast: setup ## how far off the forecast is beside "same day last week": DATA=../shared/data WEEKS=16

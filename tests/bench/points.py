@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 
 from tests.bench.composed import STAYS
+from tests.bench.expiring import expire_vs_txn
 from tests.bench.figures import FOLDER, Figure, Sheet, tell
 from tests.bench.growth import SMALL, growth, large
 from tests.bench.overload import goodput, latencies
@@ -17,6 +18,9 @@ from tests.bench.peer import ledger_vs_medici
 from tests.bench.stands import Stand, stand
 from tests.bench.throughput import Pair, stream_vs_txn, unary_vs_txn
 from tests.bench.verifying import verified_per_s
+
+EXPIRING_PART = 4
+"""Of the accounts a quarter is due in each round."""
 
 
 def main(*, scale: int, seconds: float, only: str) -> None:
@@ -60,8 +64,13 @@ def _peer(folder: Path, accounts: int, seconds: float) -> Iterator[Figure]:
         yield figure
 
 
+def _expiry(folder: Path, accounts: int, _seconds: float) -> Iterator[Figure]:
+    tell("points.expire_vs_txn …")
+    yield expire_vs_txn(folder / "expiry", accounts=accounts // EXPIRING_PART)
+
+
 PARTS: Mapping[str, Callable[[Path, int, float], Iterator[Figure]]] = MappingProxyType(
-    {"rates": _rates, "growth": _growth, "peer": _peer}
+    {"rates": _rates, "growth": _growth, "peer": _peer, "expiry": _expiry}
 )
 
 
