@@ -58,6 +58,7 @@ PARTNER_SCOPES = (
 STAFF_SCOPES = (
     *("members:read", "members:write", "purchases:read", "purchases:write", "points:read", "points:spend"),
     *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open"),
+    *("program:read", "program:write"),
     *("coupons:read", "coupons:redeem"),
     *("campaigns:write", "feedback:read", "feedback:write", "chain:write", "keys:write"),
 )

@@ -6,10 +6,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2
+from protos.points.v1 import holds_pb2, ledger_pb2, points_pb2, programs_pb2
 from protos.points.v1.holds_pb2_grpc import add_HoldsServicer_to_server
 from protos.points.v1.ledger_pb2_grpc import add_LedgerServicer_to_server
 from protos.points.v1.points_pb2_grpc import add_PointsServicer_to_server
+from protos.points.v1.programs_pb2_grpc import add_ProgramsServicer_to_server
 from services.kit.errors import Kind, Problem
 from services.kit.graph import Channels, GraphContext
 from services.kit.principal import Caller, Principal
@@ -23,12 +24,14 @@ SERVICES = (
     (add_PointsServicer_to_server, points_pb2.DESCRIPTOR.services_by_name["Points"]),
     (add_HoldsServicer_to_server, holds_pb2.DESCRIPTOR.services_by_name["Holds"]),
     (add_LedgerServicer_to_server, ledger_pb2.DESCRIPTOR.services_by_name["Ledger"]),
+    (add_ProgramsServicer_to_server, programs_pb2.DESCRIPTOR.services_by_name["Programs"]),
 )
 STREAMS = {method.name for _, service in SERVICES for method in service.methods if method.server_streaming}
 
 SCOPES = frozenset(
     {"points:read", "points:spend", "purchases:read", "purchases:write"}
     | {f"ledger:{verb}" for verb in ("adjust", "approve", "freeze", "open", "read")}
+    | {"program:read", "program:write"}
 )
 STAFF = Principal(chain="chn_1", kind=Caller.STAFF, id="key_staff", scopes=SCOPES)
 
@@ -41,7 +44,7 @@ def refusal(code: str, kind: Kind, *, field: str = "") -> Problem:
 
 
 class Desk:
-    """What the three servicers are; `answers` by method: a message, several for a stream, or a problem to raise."""
+    """What the servicers are; `answers` by method: a message, several for a stream, or a problem to raise."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Message | Problem | Sequence[Message]] = {}

@@ -21,6 +21,8 @@ SCOPES = frozenset(
         "ledger:approve",
         "ledger:freeze",
         "ledger:open",
+        "program:read",
+        "program:write",
         "coupons:read",
         "coupons:redeem",
         "campaigns:write",

@@ -34,6 +34,11 @@ MEANINGS = {
     "INVALID_ADJUSTMENT": "No adjustment can be like that.",
     "ADJUSTMENT_NOT_FOUND": "There is no such adjustment.",
     "ADJUSTMENT_DECIDED": "Somebody has decided it before.",
+    "INVALID_PROGRAM": "The program cannot be meant like that.",
+    "DRAFT_NOT_FOUND": "There is no such draft.",
+    "DRAFT_CHANGED": "The draft has another revision by now.",
+    "TOO_MANY_DRAFTS": "The chain has as many drafts as it can have.",
+    "TOO_MANY_VERSIONS": "The program has as many versions as it can have.",
     "SAME_PERSON": "Who asked for an adjustment cannot approve it.",
 }
 

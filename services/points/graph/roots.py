@@ -6,6 +6,7 @@ from services.points.graph.adjustments import AdjustmentMutation, AdjustmentQuer
 from services.points.graph.holds import HoldQuery
 from services.points.graph.ledger import LedgerQuery
 from services.points.graph.opening import OpeningMutation
+from services.points.graph.programs import ProgramMutation, ProgramQuery
 from services.points.graph.purchases import PurchaseMutation
 from services.points.graph.receipts import ReceiptQuery
 from services.points.graph.reconciling import ReconcilingQuery
@@ -14,10 +15,10 @@ from services.points.graph.spending import HoldMutation
 
 
 @strawberry.type
-class Query(ReceiptQuery, RefundQuery, ReconcilingQuery, HoldQuery, AdjustmentQuery, LedgerQuery):
+class Query(ReceiptQuery, RefundQuery, ReconcilingQuery, HoldQuery, AdjustmentQuery, LedgerQuery, ProgramQuery):
     """All that can be asked."""
 
 
 @strawberry.type
-class Mutation(PurchaseMutation, RefundMutation, HoldMutation, AdjustmentMutation, OpeningMutation):
+class Mutation(PurchaseMutation, RefundMutation, HoldMutation, AdjustmentMutation, OpeningMutation, ProgramMutation):
     """All that can be told."""
