@@ -84,8 +84,8 @@ def _run(doing: Doing, given: argparse.Namespace) -> int:
 
 async def _connected(doing: Doing, given: argparse.Namespace, key: str) -> str:
     patience = Patience(give_up_s=GIVE_UP_S, now=time.monotonic, sleep=real_sleep, note=_note)
-    async with connect(given.url, key, patience=patience) as platform:
-        return await doing(platform, given)
+    async with connect(url=given.url, key=key, connections=1) as client:
+        return await doing(Platform(given.url, client=client, patience=patience), given)
 
 
 def _note(text: str) -> None:

@@ -4,14 +4,12 @@ from dataclasses import fields
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from protos.points.v1 import programs_pb2 as pb
 from services.kit.graph import Kind, Problem
 from services.points.graph.balances import PointsCurrency, currency_of, word_of
 from services.points.graph.program_terms import ProgramEffect, ProgramTerms, ProgramTermsInput
-
-T = TypeVar("T")
 
 
 class OneEffectError(Problem):
@@ -30,7 +28,8 @@ def message_of(wish: ProgramTermsInput) -> pb.Program:
 
 def terms_of(message: pb.Program) -> ProgramTerms:
     """Return the terms as they are shown."""
-    return _shown(ProgramTerms, message)
+    shown: ProgramTerms = _shown(ProgramTerms, message)
+    return shown
 
 
 def _fill(message: Any, wish: Any, at: str) -> None:
@@ -83,7 +82,7 @@ def _hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
-def _shown(cls: type[T], message: Any) -> T:
+def _shown(cls: Any, message: Any) -> Any:
     return cls(**{name: _part(hint, message, name) for name, hint in _hints(cls).items()})
 
 
