@@ -30,8 +30,8 @@ from services.points.graph.program_words import message_of, terms_of
 PROGRAM_READERS = allow(Caller.STAFF, scope="program:read")
 PROGRAM_WRITERS = allow(Caller.STAFF, scope="program:write")
 
-DRY_RUN_S = 50.0
-"""Less than the gateway gives any operation, so that the caller hears why."""
+DRY_RUN_S = 35.0
+"""Less than the gateway and the command line wait, so that the caller hears why."""
 
 MINOR_PER_100 = 10_000
 """Of currencies with two decimals."""
