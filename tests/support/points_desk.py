@@ -6,11 +6,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2
+from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2, programs_pb2
 from protos.points.v1.holds_pb2_grpc import add_HoldsServicer_to_server
 from protos.points.v1.insight_pb2_grpc import add_InsightServicer_to_server
 from protos.points.v1.ledger_pb2_grpc import add_LedgerServicer_to_server
 from protos.points.v1.points_pb2_grpc import add_PointsServicer_to_server
+from protos.points.v1.programs_pb2_grpc import add_ProgramsServicer_to_server
 from services.kit.errors import Kind, Problem
 from services.kit.graph import Channels, GraphContext
 from services.kit.principal import Caller, Principal
@@ -25,12 +26,14 @@ SERVICES = (
     (add_HoldsServicer_to_server, holds_pb2.DESCRIPTOR.services_by_name["Holds"]),
     (add_LedgerServicer_to_server, ledger_pb2.DESCRIPTOR.services_by_name["Ledger"]),
     (add_InsightServicer_to_server, insight_pb2.DESCRIPTOR.services_by_name["Insight"]),
+    (add_ProgramsServicer_to_server, programs_pb2.DESCRIPTOR.services_by_name["Programs"]),
 )
 STREAMS = {method.name for _, service in SERVICES for method in service.methods if method.server_streaming}
 
 SCOPES = frozenset(
     {"points:read", "points:spend", "purchases:read", "purchases:write", "insight:read"}
     | {f"ledger:{verb}" for verb in ("adjust", "approve", "freeze", "open", "read")}
+    | {"program:read", "program:write"}
 )
 STAFF = Principal(chain="chn_1", kind=Caller.STAFF, id="key_staff", scopes=SCOPES)
 
@@ -43,7 +46,7 @@ def refusal(code: str, kind: Kind, *, field: str = "") -> Problem:
 
 
 class Desk:
-    """What the four servicers are; `answers` by method: a message, several for a stream, or a problem to raise."""
+    """What the servicers are; `answers` by method: a message, several for a stream, or a problem to raise."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Message | Problem | Sequence[Message]] = {}

@@ -45,7 +45,7 @@ class KeyRefusedError(Problem):
 class KeyTooWeakError(Problem):
     """{message} An import needs a staff key for the whole chain with the scopes members:write and purchases:write,
     chain:write where it opens the store, and ledger:open where it opens balances; refunds-waiting needs
-    purchases:read."""
+    purchases:read, and program needs program:read and program:write."""
 
     kind = Kind.DENIED
     code = "KEY_TOO_WEAK"

@@ -37,6 +37,11 @@ MEANINGS = {
     "RECEIPT_NOT_FOUND": "There is no such purchase.",
     "LEVEL_NOT_FOUND": "The program has no such level.",
     "GRANT_ENDED": "The end lies in the past.",
+    "INVALID_PROGRAM": "The program cannot be meant like that.",
+    "DRAFT_NOT_FOUND": "There is no such draft.",
+    "DRAFT_CHANGED": "The draft has another revision by now.",
+    "TOO_MANY_DRAFTS": "The chain has as many drafts as it can have.",
+    "TOO_MANY_VERSIONS": "The program has as many versions as it can have.",
     "SAME_PERSON": "Who asked for an adjustment cannot approve it.",
 }
 

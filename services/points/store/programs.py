@@ -12,7 +12,7 @@ from protos.points.v1 import programs_pb2 as pb
 from services.kit.clock import Clock
 from services.kit.mongo import command_keys
 from services.kit.mongo.collections import Document
-from services.kit.mongo.database import Conflict, Database, Session
+from services.kit.mongo.database import Conflict, ContendedError, Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
 from services.points.domain.program_versions import SANDBOX, Draft, DraftHead, VersionHead, moves_dues
 from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs
@@ -27,6 +27,9 @@ CACHE_SIZE = 10_000
 
 CACHE_LIFETIME = timedelta(seconds=20)
 """How long a replica may not know of a version: much less than it takes to take effect (docs/decisions/0016)."""
+
+PUBLISHED_WITHIN = timedelta(seconds=20)
+"""What was asked for longer ago is not published any more: its moment would come too soon after the commit."""
 
 MAX_DRAFTS_READ = 100
 
@@ -102,6 +105,8 @@ class MongoPrograms:
                 answer: Answer = await writer.save(decision.draft)
             elif isinstance(decision, Publish):
                 answer = await writer.publish(decision)
+                if self._clock() - wish.now > PUBLISHED_WITHIN:
+                    raise ContendedError(retry_after_ms=1_000)
             else:
                 await writer.forget()
                 answer = decision.head

@@ -9,7 +9,7 @@ import pytest
 
 from services.kit.errors import KeyReusedError, Problem
 from services.kit.mongo.chain_clocks import MongoChainClocks
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import ContendedError, Database
 from services.kit.outbox.events import EventCursor
 from services.kit.principal import Caller, Principal
 from services.points.domain.accounts import Account
@@ -192,6 +192,14 @@ async def test_a_replica_hears_of_a_version_long_before_it_takes_effect(office: 
     office.clock.move(CACHE_LIFETIME)
     assert await office.seen(office.there) == [1, 2]
     assert head.effective_from - START > CACHE_LIFETIME * 2
+
+
+async def test_what_is_published_too_slowly_is_not_published(office: Office) -> None:
+    await office.save("a")
+    asked = call(office.clock())
+    office.clock.move(timedelta(seconds=21))
+    slow = desk.publish_draft("b", name="next", expected=1, effective_from=None, call=asked, store=office.here)
+    assert isinstance(await office.refused(slow), ContendedError)
 
 
 async def test_a_sandbox_has_its_version_at_once(office: Office) -> None:

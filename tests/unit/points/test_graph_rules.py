@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2
+from protos.points.v1 import holds_pb2, insight_pb2, ledger_pb2, points_pb2, programs_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -47,6 +47,14 @@ CALLS = {
     ("Mutation", "decideAdjustment"): "DecideAdjustment",
     ("Mutation", "freezeAccount"): "FreezeAccount",
     ("Mutation", "openBalances"): "OpenBalances",
+    ("Query", "program"): "GetPrograms",
+    ("Query", "programVersion"): "GetProgramVersion",
+    ("Query", "programDraft"): "GetDraft",
+    ("Query", "programDiff"): "DiffDraft",
+    ("Query", "programDryRun"): "DryRun",
+    ("Mutation", "saveProgramDraft"): "SaveDraft",
+    ("Mutation", "publishProgramDraft"): "PublishDraft",
+    ("Mutation", "deleteProgramDraft"): "DeleteDraft",
 }
 STREAMED = {"StreamPurchases", "VerifyLedger"}
 """For tills and the command line, over gRPC."""
@@ -56,6 +64,7 @@ METHODS = (
     | rules(holds_pb2.DESCRIPTOR.services_by_name["Holds"])
     | rules(ledger_pb2.DESCRIPTOR.services_by_name["Ledger"])
     | rules(insight_pb2.DESCRIPTOR.services_by_name["Insight"])
+    | rules(programs_pb2.DESCRIPTOR.services_by_name["Programs"])
 )
 RULES = {
     (type_.name, name): rule
