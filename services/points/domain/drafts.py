@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.points.domain.accounts import Account, Balances
-from services.points.domain.dues import level_due_at, lot_due_at, program_of
+from services.points.domain.dues import level_due_at, lot_due_at, program_of, version_due_at
 from services.points.domain.expiries import Activity
 from services.points.domain.facts import AccountPosted, LedgerEvent
 from services.points.domain.holds import Hold, HoldState, Parts
@@ -164,7 +164,7 @@ class Draft:
         """Find out anew when something falls due by itself."""
         moments = [lot_due_at(lot, self.account, self.programs) for lot in self.lots.values()]
         moments += [hold.due_at for hold in self.holds.values()]
-        moments.append(level_due_at(self.account, self.programs))
+        moments += [level_due_at(self.account, self.programs), version_due_at(self.account, self.programs)]
         self.account = replace(self.account, due_at=min((one for one in moments if one is not None), default=None))
 
     def put_lot(self, lot: Lot) -> None:

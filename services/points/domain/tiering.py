@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from services.points.domain.calendar import begins, day_of
 from services.points.domain.drafts import Draft
-from services.points.domain.dues import level_due_at
+from services.points.domain.dues import level_due_at, version_due_at
 from services.points.domain.facts import TierChanged, TierReason
 from services.points.domain.journal import EntryKind
 from services.points.domain.programs import Program
@@ -56,8 +56,9 @@ def review(draft: Draft, program: Program, moment: datetime, *, purchase: str = 
         # It was reached when levels lasted for ever: its time begins now.
         until = term_end(tiers, today, joined(draft, today), zone)
         draft.set_account(replace(draft.account, standing=replace(standing, until=until)))
-    if (due := level_due_at(draft.account, draft.programs)) is not None:
-        draft.due_by(due)
+    for due in (level_due_at(draft.account, draft.programs), version_due_at(draft.account, draft.programs)):
+        if due is not None:
+            draft.due_by(due)
 
 
 def end_term(draft: Draft, program: Program, moment: datetime) -> None:

@@ -203,3 +203,14 @@ def test_a_refund_is_rated_by_the_version_of_its_purchase() -> None:
     bought = life.buy("2026-02-01", 10_000)
     life.refund("2026-03-05", bought, 4_000)
     assert life.available("2026-03-05") == 60
+
+
+def test_a_version_that_reminds_is_heeded_by_accounts_that_were_there_before() -> None:
+    plain = replace(DEFAULT_PROGRAM, expiry=Expiry(Span(days=100)))
+    later = replace(plain, version=2, remind_days=30, effective_from=Life(plain).moment("2026-02-01"))
+    life = Life(plain, later)
+    life.buy("2026-01-01", 10_000)  # until 2026-04-11
+    assert life.day(life.account("2026-01-02").due_at) == "2026-02-01T12:00"
+    life.settle("2026-02-02")
+    life.settle("2026-03-13")
+    assert life.reminders() == [(100, "2026-04-12")]
