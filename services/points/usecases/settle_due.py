@@ -4,6 +4,7 @@ Points lapse and become available, holds run out, levels end, members are remind
 books it, so that reports have it and others hear of it.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,11 @@ from services.points.domain.journal import BY_ITSELF
 from services.points.usecases.ledger import Ledger
 
 AT_ONCE = 500
-"""Accounts in one commit; the next begins when it is through, so that what guests do finds room beside it."""
+"""Accounts in one commit."""
+
+BESIDE = 2
+"""Commits that are asked for at once: one is folded while the other is at the database. The next begin when both are
+through, so that what guests do finds room beside them."""
 
 
 class DueAccounts(Protocol):
@@ -60,14 +65,18 @@ class Settling:
     async def run(self, chain: str, now: datetime) -> int:
         """Settle what is due in one chain by `now`; return how many accounts."""
         settled = 0
-        while accounts := await self.accounts.due(chain, by=now, first=AT_ONCE):
-            commands = [
-                Settle(author=Author(chain, self.make_id("ent", now), now, BY_ITSELF), account=account, at=now)
-                for account in accounts
-            ]
-            for answer in await self.ledger.submit_all(commands):
-                if isinstance(answer, Problem):
-                    raise answer
-                assert isinstance(answer, Settled)  # noqa: S101 - narrows the type: what `Settle` is answered with
+        while accounts := await self.accounts.due(chain, by=now, first=AT_ONCE * BESIDE):
+            parts = [accounts[start : start + AT_ONCE] for start in range(0, len(accounts), AT_ONCE)]
+            await asyncio.gather(*(self._settle(chain, part, now) for part in parts))
             settled += len(accounts)
         return settled
+
+    async def _settle(self, chain: str, accounts: Sequence[str], now: datetime) -> None:
+        commands = [
+            Settle(author=Author(chain, self.make_id("ent", now), now, BY_ITSELF), account=account, at=now)
+            for account in accounts
+        ]
+        for answer in await self.ledger.submit_all(commands):
+            if isinstance(answer, Problem):
+                raise answer
+            assert isinstance(answer, Settled)  # noqa: S101 - narrows the type: what `Settle` is answered with
