@@ -45,7 +45,7 @@ async def test_from_the_till_to_a_better_tier(platform: Platform, chain: OpenedC
 
     member = await eventually(seen)
     assert member["profile"] == {"name": "ada"}
-    assert member["tier"] == {"level": "silver", "since": "2026-03-10T04:00:00.000Z", "missingMinor": 0}
+    assert member["tier"] == {"level": "silver", "since": "2026-03-10T04:00:00.000Z", "missingMinor": 140_000}
     assert member["points"]["balance"] == 620
     assert [(entry["points"], entry["balance"]) for entry in member["points"]["entries"]["nodes"]] == [
         (120, 620),

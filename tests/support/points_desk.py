@@ -32,7 +32,7 @@ STREAMS = {method.name for _, service in SERVICES for method in service.methods 
 
 SCOPES = frozenset(
     {"points:read", "points:spend", "purchases:read", "purchases:write", "insight:read"}
-    | {f"ledger:{verb}" for verb in ("adjust", "approve", "freeze", "open", "read")}
+    | {f"ledger:{verb}" for verb in ("adjust", "approve", "freeze", "level", "open", "read")}
     | {"program:read", "program:write"}
 )
 STAFF = Principal(chain="chn_1", kind=Caller.STAFF, id="key_staff", scopes=SCOPES)

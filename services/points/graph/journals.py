@@ -65,6 +65,9 @@ class EntryKind(Enum):
         "MERGED_INTO", description="They moved to another account, and this one closed."
     )
     MERGED_FROM = strawberry.enum_value("MERGED_FROM", description="They came from another account.")
+    LEVEL = strawberry.enum_value("LEVEL", description="Another level holds: `reference` names it.")
+    LEVEL_GRANTED = strawberry.enum_value("LEVEL_GRANTED", description="Somebody gave a level by hand.")
+    LEVEL_WITHDRAWN = strawberry.enum_value("LEVEL_WITHDRAWN", description="Somebody took back a level that was given.")
 
 
 @strawberry.enum(description="Which of an entry's two moments counts.")

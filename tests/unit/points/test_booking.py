@@ -16,6 +16,8 @@ from services.points.domain.standings import Reached
 from tests.support.paper_ledger import PaperLedger
 from tests.unit.points.receipts import NOON, command, one, purchase, recorded
 
+LEVELS = (("silver", 50_000), ("gold", 200_000), ("black_gold", 1_000_000))
+
 
 def book_all(ledger: PaperLedger, *bought: Purchase) -> Sequence[BookedPurchase]:
     return [recorded(answer).booked for answer in ledger.commit([command(each) for each in bought])]
@@ -92,8 +94,10 @@ def test_an_account_is_the_sum_of_its_postings(amounts: list[int], days: list[in
     assert ada(ledger).balance("points").available == sum(posting.amount for posting in postings)
     assert ada(ledger).spend_minor == sum(amounts)
     assert [posting.version for posting in postings] == list(range(1, len(ledger.entries) + 1))
-    changes = [event for event in ledger.told if isinstance(event, TierChanged)]
-    assert len(changes) == (sum(amounts) >= 50_000)
+    changes = [event.to_level for event in ledger.told if isinstance(event, TierChanged)]
+    reached = [level for level, spend in LEVELS if sum(amounts) >= spend]
+    assert changes[-1:] == reached[-1:]
+    assert changes == [level for level, _ in LEVELS if level in changes]  # upwards, each once
 
 
 @given(amounts=st.lists(st.integers(0, 100_000), max_size=20))
