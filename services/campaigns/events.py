@@ -46,10 +46,12 @@ def _body(coupon: Coupon) -> Message:
 
 
 def tier_reached(event: Event) -> TierReached | None:
-    """Return who reached which level, None when the event tells something else."""
+    """Return who reached which level, None when the event tells something else: also of one lost, or held before."""
     if event.type != points_pb2.TierChanged.DESCRIPTOR.full_name:
         return None
     changed = points_pb2.TierChanged.FromString(event.body)
+    if changed.falls or changed.again:
+        return None
     return TierReached(
         chain=event.chain,
         member=changed.member_id,

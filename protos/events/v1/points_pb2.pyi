@@ -157,6 +157,8 @@ class TierChanged(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     PURCHASE_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    FALLS_FIELD_NUMBER: _builtins.int
+    AGAIN_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     from_level: _builtins.str
     """The program's code of the level: "regular", "silver"."""
@@ -165,6 +167,10 @@ class TierChanged(_message.Message):
     """The purchase that crossed the threshold; empty where another reason changed it."""
     reason: _builtins.str
     """"reached", "corrected", "ended", "not_met", "granted", "grant_ended"."""
+    falls: _builtins.bool
+    """The level is lower than the one before."""
+    again: _builtins.bool
+    """The member has held this level in the year before: what it brings on being reached was brought then."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """From when on purchases earn at the new level."""
@@ -178,10 +184,12 @@ class TierChanged(_message.Message):
         since: _timestamp_pb2.Timestamp | None = ...,
         purchase_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        falls: _builtins.bool = ...,
+        again: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_level", b"from_level", "member_id", b"member_id", "purchase_id", b"purchase_id", "reason", b"reason", "since", b"since", "to_level", b"to_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["again", b"again", "falls", b"falls", "from_level", b"from_level", "member_id", b"member_id", "purchase_id", b"purchase_id", "reason", b"reason", "since", b"since", "to_level", b"to_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -37,6 +37,8 @@ class TierChanged:
     since: datetime
     reason: TierReason
     purchase: str = ""  # that reached it
+    falls: bool = False
+    again: bool = False  # it was held in the year before too
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from services.points.domain.rules import POINTS
 from services.points.domain.standings import LEVELS_KEPT, Reached, Standing, measure, term_end, term_last
 from services.points.domain.tiers import Falls, LastsKind, Measured, Starts, Tiers, fitting, meets, stays
 
+A_YEAR = timedelta(days=365)
+"""In which a level that is lost and reached again is not reached anew: a refund and another purchase bring no gift."""
+
 
 def measured(draft: Draft, tiers: Tiers, on: date) -> Measured:
     """Return what counts towards the account's level on a day."""
@@ -156,7 +159,17 @@ def show(draft: Draft, tiers: Tiers, moment: datetime, reason: TierReason, *, pu
     reached = (*standing.reached, Reached(level, moment))[-LEVELS_KEPT:]
     draft.set_account(replace(draft.account, standing=replace(standing, reached=reached)))
     draft.post(EntryKind.LEVEL, currency=POINTS, occurred_at=moment, reference=level, by_itself=True)
-    draft.happened.append(TierChanged(draft.account.id, before, level, moment, reason, purchase))
+    told = TierChanged(
+        draft.account.id,
+        before,
+        level,
+        moment,
+        reason,
+        purchase,
+        falls=tiers.rank(level) < tiers.rank(before),
+        again=any(one.level == level and one.since > moment - A_YEAR for one in standing.reached),
+    )
+    draft.happened.append(told)
 
 
 def held(standing: Standing, tiers: Tiers) -> str:

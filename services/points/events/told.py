@@ -63,6 +63,8 @@ def _body(event: LedgerEvent) -> Message:
                 since=to_timestamp(event.since),
                 purchase_id=event.purchase,
                 reason=event.reason.value,
+                falls=event.falls,
+                again=event.again,
             )
         case PointsExpiring():
             return points_pb2.PointsExpiring(

@@ -7,7 +7,7 @@ import pytest
 
 from protos.campaigns.v1 import campaigns_pb2 as pb
 from protos.events.v1.campaigns_pb2 import CouponIssued
-from protos.events.v1.points_pb2 import PurchaseBooked
+from protos.events.v1.points_pb2 import PurchaseBooked, TierChanged
 from services.campaigns.store.collections import COUPONS
 from services.kit.mongo.database import Conflict
 from services.kit.mongo.guards import insert_new
@@ -91,6 +91,14 @@ async def test_each_change_is_a_grant_of_its_own(campaigns: Campaigns) -> None:
         tier_changed(sequence=2), tier_changed(level="gold", sequence=4), tier_changed(level="silver", sequence=6)
     )
     assert sorted(coupon.reason for coupon in await campaigns.coupons()) == ["tier:gold", "tier:silver", "tier:silver"]
+
+
+async def test_a_level_that_was_lost_or_reached_again_within_the_year_brings_nothing(campaigns: Campaigns) -> None:
+    await campaigns.save_offer()
+    fell = TierChanged(member_id="mem_ada", from_level="gold", to_level="silver", reason="ended", falls=True)
+    again = TierChanged(member_id="mem_ada", from_level="regular", to_level="silver", reason="reached", again=True)
+    await campaigns.hear(told(fell, 2), told(again, 3))
+    assert await campaigns.coupons() == []
 
 
 async def test_the_newest_offer_holds_and_older_coupons_keep_theirs(campaigns: Campaigns) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.kit.errors import Problem
+from services.points.domain.facts import TierChanged
 from services.points.domain.programs import DEFAULT_PROGRAM, Program
 from services.points.domain.tier_views import Progress, tier_of
 from services.points.domain.tiers import (
@@ -170,6 +171,15 @@ def test_a_refund_corrects_the_level_from_then_on() -> None:
     late = one.buy("2026-01-07", 9_000)
     assert one.changes() == [("2026-01-01T12:00", "silver", "reached"), ("2026-01-10T12:00", "basic", "corrected")]
     assert late.level == "silver"  # it held on that day
+
+
+def test_a_level_that_is_lost_and_reached_again_is_told_so() -> None:
+    one = life()
+    bought = one.buy("2026-01-01", 60_000)
+    one.refund("2026-01-02", bought)
+    one.buy("2026-01-03", 60_000)
+    told = [(event.to_level, event.falls, event.again) for event in one.ledger.told if isinstance(event, TierChanged)]
+    assert told == [("silver", False, False), ("basic", True, False), ("silver", False, True)]
 
 
 def test_a_refund_of_what_was_bought_since_does_not_take_the_level() -> None:
