@@ -49,6 +49,7 @@ async def test_from_the_till_to_a_better_tier(platform: Platform, chain: OpenedC
     assert member["points"]["balance"] == 620
     assert [(entry["points"], entry["balance"]) for entry in member["points"]["entries"]["nodes"]] == [
         (120, 620),
+        (0, 500),  # silver
         (500, 500),
     ]
     assert member["visits"] == {"count": 2, "last": "2026-03-13T04:00:00.000Z", "lastGapDays": 3, "usualGapDays": 3.0}

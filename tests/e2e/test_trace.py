@@ -30,7 +30,7 @@ async def test_one_trace_from_the_till_to_every_effect(tmp_path: Path, mongo_url
                 ]
                 assert len(booked) == 1
                 assert {span.service for span in booked[0]} == SERVICES
-                assert sum(span.name == "handle TierChanged" for span in booked[0]) == 3
+                assert sum(span.name == "handle TierChanged" for span in booked[0]) == 4
                 return booked[0]
 
             spans = await eventually(whole_way, within_s=30)
@@ -40,6 +40,6 @@ async def test_one_trace_from_the_till_to_every_effect(tmp_path: Path, mongo_url
     handled = {(span.service, span.name) for span in spans if span.name.startswith("handle")}
     assert handled == {
         (service, f"handle {event}")
-        for service in ("members", "campaigns", "feedback")
+        for service in ("members", "campaigns", "feedback", "points")
         for event in ("PurchaseBooked", "TierChanged")
     }

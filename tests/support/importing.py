@@ -15,6 +15,9 @@ from typing import Any
 from tests.support.platform import Platform
 
 ROOT = Path(__file__).parents[2]
+LEVELS = ((1_000_000, "black_gold", 150), (200_000, "gold", 150), (50_000, "silver", 120), (0, "regular", 100))
+"""From which spend on, which level, at how many percent: the program that all chains begin with."""
+
 AT_ONCE = 40
 """Members in one query: the graph takes 50 aliases."""
 
@@ -74,13 +77,13 @@ class Importer:
         accounts: dict[str, Account] = {}
         for start in range(0, len(members), AT_ONCE):
             some = members[start : start + AT_ONCE]
-            fields = "tier { level } points { lifetime entries(first: 1) { nodes { version } } }"
+            fields = "tier { level } points { lifetime entries(first: 100) { nodes { kind } } }"
             query = " ".join(f'm{n}: member(id: "{ids[one]}") {{ {fields} }}' for n, one in enumerate(some))
             answer = await self.platform.graphql(f"{{ {query} }}", key=self.key)
             for number, one in enumerate(some):
                 member = answer[f"m{number}"]
                 entries = member["points"]["entries"]["nodes"]
-                count = entries[0]["version"] if entries else 0
+                count = sum(entry["kind"] == "PURCHASE" for entry in entries)
                 accounts[one] = Account(member["points"]["lifetime"], member["tier"]["level"], count)
         return accounts
 
@@ -95,12 +98,16 @@ async def summary(process: asyncio.subprocess.Process) -> dict[str, str]:
 def expected(members: Sequence[str], purchases: Iterable[tuple[float, str, Decimal]]) -> Mapping[str, Account]:
     """Return the accounts after `purchases` (time, member, amount), given in the order of the file.
 
-    A point for each full unit of money; from 500.00 on, counted before the purchase, a fifth more.
+    A point for each full unit of money, times the factor of what was spent before the purchase.
     """
     spend, points, count = defaultdict[str, int](int), defaultdict[str, int](int), defaultdict[str, int](int)
     for _, member, amount in sorted(purchases, key=lambda purchase: purchase[0]):
         cents = int(amount.quantize(Decimal("0.01"), ROUND_HALF_UP) * 100)
-        points[member] += cents * (120 if spend[member] >= 50_000 else 100) // 10_000
+        points[member] += cents * _reached(spend[member])[1] // 10_000
         spend[member] += cents
         count[member] += 1
-    return {one: Account(points[one], "silver" if spend[one] >= 50_000 else "regular", count[one]) for one in members}
+    return {one: Account(points[one], _reached(spend[one])[0], count[one]) for one in members}
+
+
+def _reached(spend: int) -> tuple[str, int]:
+    return next((level, percent) for least, level, percent in LEVELS if spend >= least)
