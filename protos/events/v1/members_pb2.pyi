@@ -57,6 +57,104 @@ class MemberEnrolled(_message.Message):
 Global___MemberEnrolled: _TypeAlias = MemberEnrolled  # noqa: Y015
 
 @_typing.final
+class MemberMerged(_message.Message):
+    """Stream members.member, aggregate = member_id: the one that was taken over. All that it had is the other's from now on,
+    and whoever still names it means the other. Merges of one aggregate and another may arrive in any order, so who hears
+    this looks where `into_id` itself has gone by now.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    INTO_ID_FIELD_NUMBER: _builtins.int
+    MERGE_ID_FIELD_NUMBER: _builtins.int
+    MERGED_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """The younger of the two, which is taken over."""
+    into_id: _builtins.str
+    """The older of the two, which stays."""
+    merge_id: _builtins.str
+    """"mrg_…"; the same in the MemberSplit that undoes it."""
+    @_builtins.property
+    def merged_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        into_id: _builtins.str = ...,
+        merge_id: _builtins.str = ...,
+        merged_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["merged_at", b"merged_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["into_id", b"into_id", "member_id", b"member_id", "merge_id", b"merge_id", "merged_at", b"merged_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MemberMerged: _TypeAlias = MemberMerged  # noqa: Y015
+
+@_typing.final
+class MemberSplit(_message.Message):
+    """Stream members.member, aggregate = member_id: a merge is undone. The member is itself again, with what it had brought
+    and what is not used up of it; what came after the merge stays with the other.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    FROM_ID_FIELD_NUMBER: _builtins.int
+    MERGE_ID_FIELD_NUMBER: _builtins.int
+    SPLIT_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    from_id: _builtins.str
+    """Whom it leaves."""
+    merge_id: _builtins.str
+    @_builtins.property
+    def split_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        from_id: _builtins.str = ...,
+        merge_id: _builtins.str = ...,
+        split_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["split_at", b"split_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_id", b"from_id", "member_id", b"member_id", "merge_id", b"merge_id", "split_at", b"split_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MemberSplit: _TypeAlias = MemberSplit  # noqa: Y015
+
+@_typing.final
+class MemberErased(_message.Message):
+    """Stream members.member, aggregate = member_id: the person behind the member is to be forgotten. Each service erases
+    the free texts that it keeps of the member; what is left is pseudonymous. Told once for every id the member has had.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    ERASED_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    @_builtins.property
+    def erased_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        erased_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MemberErased: _TypeAlias = MemberErased  # noqa: Y015
+
+@_typing.final
 class StoreSaved(_message.Message):
     """Stream members.store, aggregate = store_id. The store as it is now; others keep it as a copy."""
 
