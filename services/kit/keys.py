@@ -1,8 +1,9 @@
 """Key files: each process's private key, and the public keys of those whom it believes.
 
 `DIR/points.pem` is the private key of points, readable by its owner only; `DIR/trusted/points.pem` is the public one.
-`DIR/identities.key` is what hashes of identities are keyed with. In production each process is given its own private
-key, the folder `trusted` and, where it meets identities, `identities.key`, and nothing else.
+`DIR/identities.key` is what hashes of identities are keyed with, `DIR/wrapping.keys` what wraps the members' data keys
+(`kit.sealing`). In production each process is given its own private key, the folder `trusted`, where it meets
+identities `identities.key`, members alone `wrapping.keys`, and nothing else.
 """
 
 import os
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from services.kit.clock import Clock
 from services.kit.errors import Problem
 from services.kit.principal import Caller, Signer, Trusted, Verifier
+from services.kit.sealing import FileWrappingKeys, wrapping_key_line
 
 MAY_VOUCH_FOR: Mapping[str, frozenset[Caller]] = MappingProxyType(
     {
@@ -35,6 +37,7 @@ MAY_VOUCH_FOR: Mapping[str, frozenset[Caller]] = MappingProxyType(
 """Whose word counts for whom. Fixed here, not beside the keys: who can add a file must not gain rights by its name."""
 
 IDENTITIES = "identities.key"
+WRAPPING = "wrapping.keys"
 SECRET_BYTES = 32
 
 
@@ -50,6 +53,7 @@ def ensure_keys(directory: Path, names: Iterable[str] = tuple(MAY_VOUCH_FOR)) ->
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     trusted.mkdir(exist_ok=True)
     _make_once(directory / IDENTITIES, token_bytes(SECRET_BYTES))
+    _make_once(directory / WRAPPING, wrapping_key_line("first", token_bytes(SECRET_BYTES)).encode())
     for name in names:
         _make_private(directory / f"{name}.pem")
         public = _private(directory / f"{name}.pem").public_key()
@@ -114,6 +118,11 @@ def load_identity_key(directory: Path) -> bytes:
     if len(key) != SECRET_BYTES:
         raise NoKeyError(path=path, why=f"it has not {SECRET_BYTES} bytes")
     return key
+
+
+def load_wrapping_keys(directory: Path) -> FileWrappingKeys:
+    """Return what wraps the members' data keys, or raise `WrongWrappingKeysError`."""
+    return FileWrappingKeys(directory / WRAPPING, random_bytes=token_bytes)
 
 
 def _make_private(path: Path) -> None:

@@ -40,12 +40,16 @@ JOINS = ("$lookup", "$graphLookup", "$unionWith", "$out", "$merge")
 
 
 class ShardKeyListener(CommandListener):
-    """Keeps in `misses` what one database was asked without the shard key, a line for each."""
+    """Keeps in `misses` what one service's databases were asked without the shard key, a line for each."""
 
     def __init__(self, database_name: str) -> None:
         self.misses: list[str] = []
-        self._database_name = database_name
+        self._database_names = {database_name}
         self._declared: dict[str, Keyed] = {}
+
+    def listen_to(self, database_name: str) -> None:
+        """Listen to one more database of the same client."""
+        self._database_names.add(database_name)
 
     def declare(self, keyed: Keyed) -> None:
         """Make a collection known; two declarations of one name must agree."""
@@ -57,7 +61,7 @@ class ShardKeyListener(CommandListener):
         """Check a command that is about to be sent."""
         name = event.command_name
         target = event.command.get("collection") if name == "getMore" else event.command.get(name)
-        if event.database_name != self._database_name or not isinstance(target, str):
+        if event.database_name not in self._database_names or not isinstance(target, str):
             return
         if name in SCHEMA or name == "getMore":
             return

@@ -51,6 +51,7 @@ class Database:
         self._collections: dict[str, Collection] = {}
         self._transactions = Transactions(client)
         self._closing: set[asyncio.Task[None]] = set()
+        self._beside: list[Database] = []
 
     @classmethod
     def connect(
@@ -66,6 +67,17 @@ class Database:
         if listener:
             options["event_listeners"] = [listener]
         return cls(connect(driver, url, options), name=name, listener=listener)
+
+    def beside(self, suffix: str) -> "Database":
+        """Return another database of the same service over the same connections, so that one transaction may span both.
+
+        For what is backed up apart. It is dropped and closed with this one.
+        """
+        other = Database(self._client, name=f"{self.name}_{suffix}", listener=self.listener)
+        if self.listener:
+            self.listener.listen_to(other.name)
+        self._beside.append(other)
+        return other
 
     def collection(self, keyed: Keyed) -> Collection:
         """Return the collection. Use `aggregate` and `watch` of this class, not the collection's own."""
@@ -138,6 +150,8 @@ class Database:
 
     async def drop(self) -> None:
         """Delete everything (tests)."""
+        for other in self._beside:
+            await other.drop()
         await self._client.command(self.name, {"dropDatabase": 1})
 
     async def close(self) -> None:

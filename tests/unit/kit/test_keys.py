@@ -30,7 +30,9 @@ def test_keys_are_made_once_and_stay(tmp_path: Path) -> None:
     ensure_keys(tmp_path / "keys")
     first = contents(tmp_path / "keys")
     assert sorted(first) == sorted(
-        ["identities.key"] + [f"{name}.pem" for name in MAY_VOUCH_FOR] + [f"trusted/{n}.pem" for n in MAY_VOUCH_FOR]
+        ["identities.key", "wrapping.keys"]
+        + [f"{name}.pem" for name in MAY_VOUCH_FOR]
+        + [f"trusted/{n}.pem" for n in MAY_VOUCH_FOR]
     )
     ensure_keys(tmp_path / "keys")
     assert contents(tmp_path / "keys") == first
@@ -76,7 +78,7 @@ def test_many_processes_at_once_agree(tmp_path: Path) -> None:
     for maker in makers:
         maker.join(60)
     assert [maker.exitcode for maker in makers] == [0, 0, 0, 0]
-    assert len(contents(tmp_path / "keys")) == 2 * len(MAY_VOUCH_FOR) + 1
+    assert len(contents(tmp_path / "keys")) == 2 * len(MAY_VOUCH_FOR) + 2
     verifier = load_verifier(tmp_path / "keys", clock=system_clock)
     for name in MAY_VOUCH_FOR:
         kind = Caller.OPERATOR if name == "operator" else Caller.SERVICE
