@@ -161,6 +161,7 @@ async def _record_part(receipts: Sequence[Receipt], call: Call, recorder: Record
             purchase=purchase,
             time_zone=store.time_zone,
             purchase_id=id_,
+            region=store.region,
             opens_account=opens,
             traceparent=call.traceparent,
         )
