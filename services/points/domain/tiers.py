@@ -224,3 +224,10 @@ def stays(level: Level, measured: Measured) -> bool:
     """Tell whether a member may stay at a level that is to be renewed."""
     needs = level.needs if level.keeps is None else level.keeps
     return bool(needs) and meets(needs, level.any_of, measured)
+
+
+def fallen(tiers: Tiers, rank: int, measured: Measured) -> int:
+    """Return the rank to which a member falls whose level was not renewed."""
+    below = max(rank - 1, 0)
+    # Who meets what it takes to reach the level, though not what it takes to stay, falls all the same.
+    return below if tiers.falls is Falls.ONE_LEVEL else min(fitting(tiers, measured), below)
