@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.points.domain.conditions import NO_FACTS, MemberFacts
 from services.points.domain.earning import CapUse, EarnedPart, sums
 from services.points.domain.holds import Parts
 from services.points.domain.items import Item
 from services.points.domain.purchases import Line, Purchase
 from services.points.domain.refunds import BookedRefund, Returned, left_of
-from services.points.domain.sale_facts import NO_FACTS, MemberFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from typing import Protocol
 from pymongo import ASCENDING, ReplaceOne
 
 from protos.points.v1 import programs_pb2 as pb
+from services.kit.chain_clocks import is_sandbox
 from services.kit.clock import Clock
 from services.kit.errors import Problem
 from services.kit.mongo import command_keys
 from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Conflict, ContendedError, Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
-from services.points.domain.program_versions import SANDBOX, Draft, DraftHead, VersionHead, moves_dues
+from services.points.domain.program_versions import Draft, DraftHead, VersionHead, moves_dues
 from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs
 from services.points.events.programs import program_message, program_of
 from services.points.store.collections import CHAINS, PROGRAM_DRAFTS, PROGRAM_REVIEWS, PROGRAMS
@@ -178,7 +179,7 @@ class MongoPrograms:
             self._zone_of.popitem(last=False)
 
     def _remember(self, chain: str, programs: Programs, *, until: datetime) -> None:
-        if chain.startswith(SANDBOX):  # its versions take effect at once
+        if is_sandbox(chain):  # its versions take effect at once
             return
         self._fresh[chain] = (until, programs)
         self._fresh.move_to_end(chain)
