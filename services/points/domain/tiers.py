@@ -169,11 +169,6 @@ class Tiers:
         """Return which level it is, counted from 0; of one that there is not, 0."""
         return next((number for number, level in enumerate(self.levels) if level.code == code), 0)
 
-    def above(self, code: str) -> Level | None:
-        """Return the next level up, None at the top."""
-        rank = self.rank(code) + 1
-        return self.levels[rank] if rank < len(self.levels) else None
-
     @property
     def by_balance(self) -> bool:
         """Tell whether a level asks for a balance, so that every posting may change it."""

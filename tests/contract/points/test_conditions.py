@@ -14,11 +14,11 @@ from services.points.domain.programs import DEFAULT_PROGRAM, Programs, rate
 from services.points.domain.rules import Earning, Factor, Fixed, Rule, Where
 from services.points.store.stores import StoreCopies
 from services.points.usecases.ledger import Call
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import Receipt, Recorder, Store, record_purchases
 from tests.contract.points.conftest import ledger_on
 from tests.contract.points.desk import STAFF, KnownMembers, Points, receipt
 from tests.support.clock import FixedClock
+from tests.support.programs import OneProgram
 from tests.unit.points.receipts import LATER, purchase
 
 CONDITIONS = replace(
