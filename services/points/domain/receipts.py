@@ -54,7 +54,7 @@ class BookedPurchase:
     level_after: str
     redeemed: tuple[Redeemed, ...] = ()
     unknown_holds: tuple[str, ...] = ()  # the receipt names them and they do not exist
-    visit: int = 0  # which purchase of the member's it is, in the order of booking, from 1; 0: not known
+    visit: int = 0  # the how manieth of the member, as booked, less those refunded whole; from 1; 0: not known
     rated: Rated | None = None  # None: nothing besides the receipt mattered
 
     @property
