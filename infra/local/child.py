@@ -79,7 +79,7 @@ class Identity:
         while self.alive():
             if time.monotonic() > deadline:
                 return False
-            time.sleep(PAUSE_S)
+            time.sleep(PAUSE_S)  # it need not be our child, so the kernel tells nobody here of its end
         return True
 
 

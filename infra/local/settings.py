@@ -78,7 +78,7 @@ def check_free(ports: Mapping[str, int], names: Iterable[str]) -> None:
     for name in names:
         while not is_free(ports[name]):
             if time.monotonic() < deadline:
-                time.sleep(PAUSE_S)
+                time.sleep(PAUSE_S)  # nothing tells when a port is free: it can only be tried
                 continue
             raise PortTakenError(ports[name], needed_by=LISTENERS[name].needed_by, variable=LISTENERS[name].variable)
 

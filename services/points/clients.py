@@ -26,8 +26,8 @@ KINDS = {
 PAYERS_AT_ONCE = 1_000
 CODES_AT_ONCE = 500
 """Menu items that members finds by code in one call; for more, the whole menu is fetched, in one call too."""
-ITEMS_WITHIN_S = 1.0
-"""A sale can be booked without its items' categories, and its till waits."""
+SALE_WAITS_S = 1.0
+"""For its items' categories and its chain's zone: it can be booked without them, and its till waits."""
 
 UNKNOWN_KIND = "unknown"
 LONGEST_KIND = 32
@@ -124,7 +124,11 @@ class MembersClient:
     async def zone(self, chain: str) -> str:
         """Return the IANA name of the zone in which the chain counts its days."""
         answer = await self._channel.call(
-            self._chains.GetChain, chains_pb2.GetChainRequest(), principal=_service(chain), idempotent=True
+            self._chains.GetChain,
+            chains_pb2.GetChainRequest(),
+            principal=_service(chain),
+            timeout_s=SALE_WAITS_S,
+            idempotent=True,
         )
         return answer.chain.time_zone
 
@@ -135,15 +139,13 @@ class MembersClient:
         if len(codes) <= CODES_AT_ONCE:
             some = chains_pb2.GetMenuItemsRequest(codes=sorted(codes))
             found = (
-                await channel.call(
-                    chains.GetMenuItems, some, principal=caller, timeout_s=ITEMS_WITHIN_S, idempotent=True
-                )
+                await channel.call(chains.GetMenuItems, some, principal=caller, timeout_s=SALE_WAITS_S, idempotent=True)
             ).items
         else:
             every = chains_pb2.ListMenuItemsRequest()
             found = (
                 await channel.call(
-                    chains.ListMenuItems, every, principal=caller, timeout_s=ITEMS_WITHIN_S, idempotent=True
+                    chains.ListMenuItems, every, principal=caller, timeout_s=SALE_WAITS_S, idempotent=True
                 )
             ).items
         return {item.code: _item(item) for item in found if item.code in codes}

@@ -37,7 +37,6 @@ from services.points.store.documents.accounts import account_document
 from services.points.store.journal import MongoJournal
 from services.points.store.migrations import MIGRATIONS
 from services.points.usecases.ledger import Call, Ledger, commit
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import (
     Identity,
     Payer,
@@ -47,6 +46,7 @@ from services.points.usecases.record_purchases import (
     record_purchases,
 )
 from tests.bench.receipts import CHAIN, CURRENCY, TIME_ZONE, Bill
+from tests.support.programs import OneProgram
 
 SIGNER = OwnKey("points/bench", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 

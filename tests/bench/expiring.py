@@ -30,11 +30,11 @@ from services.points.store.collections import ENTRIES, LOTS
 from services.points.store.due_accounts import MongoDueAccounts
 from services.points.store.journal import MongoJournal
 from services.points.usecases.ledger import commit
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.settle_due import AT_ONCE, Settling
 from tests.bench.composed import OneByOne, set_up
 from tests.bench.figures import ROUNDS, Figure, middle, spread
 from tests.bench.receipts import CURRENCY, STORES, TIME_ZONE, member_name
+from tests.support.programs import OneProgram
 
 EXPIRING = OneProgram(Programs((replace(DEFAULT_PROGRAM, expiry=Expiry(Span(days=30))),)))
 EARNED = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -131,6 +131,7 @@ async def test_the_import_is_stopped_and_killed(platform: Platform, tmp_path: Pa
 
 @pytest.mark.timeout(480)
 async def test_two_thousand_members_of_real_size(platform: Platform, tmp_path: Path) -> None:
+    # The data is others', and too large to be part of this repository.
     if not DATA.exists():
         pytest.skip(f"the outside data is not there ({DATA}; HUITOU_DATA names another folder)")
     chain = await platform.open_chain("import-starbucks", stores={})

@@ -26,6 +26,7 @@ from services.points.domain.purchases import Line, Purchase
 from services.points.domain.receipts import BookedPurchase
 from services.points.domain.refunds import BookedRefund, Refund, RefundLine
 from services.points.domain.rules import POINTS
+from services.points.domain.tier_views import TierView, tier_of
 from services.points.domain.views import shown_at
 from tests.support.paper_ledger import PaperLedger
 
@@ -144,6 +145,10 @@ class Life:
     def level(self, day: str) -> str:
         """Return the level on a day."""
         return self.account(day).standing.now(self.ledger.programs.latest.tiers.levels[0].code)
+
+    def shown(self, day: str) -> TierView:
+        """Return where the member stands on a day, as it is shown."""
+        return tier_of(self.account(day), self.moment(day), self.ledger.programs)
 
     def expires(self, booked: BookedPurchase) -> str:
         """Return from which day on the points of a purchase are no longer there."""

@@ -90,7 +90,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.holds: list[tuple[str, str]] = []  # member and hold
         self.number = 0
 
-    # What the subclass does.
+    # What the subclass does. Not abstract methods: a machine has a metaclass of its own, which would not look at them.
 
     def begin(self, programs: Programs) -> None:
         """Start with an empty ledger."""

@@ -108,7 +108,7 @@ class Platform:
         while not (self._gateway_is_ready() if name == GATEWAY else self._serves(name)):
             self._children[name].check()
             assert time.monotonic() < deadline, f"{name} was not ready within {READY_WITHIN_S} s:\n{self.log(name)}"
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)  # a process does not tell when it is ready: it can only be asked
 
     def log(self, name: str) -> str:
         """Return all that the process has written so far."""

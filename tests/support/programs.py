@@ -1,12 +1,13 @@
-"""Programs as tests want them: the default one with a few terms changed."""
+"""Programs as tests want them: the default one with a few terms changed, and one program for every chain."""
 
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.points.domain.calendar import Span
 from services.points.domain.expiries import Expiry, Release
-from services.points.domain.programs import DEFAULT_PROGRAM, Program, rate, stamps
-from services.points.domain.rules import Earning
+from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs
+from services.points.domain.rules import STAMPS, Earning, LineMatch, PerPiece, Rule
 from services.points.domain.tiers import Tiers, by_spend
 
 
@@ -29,4 +30,17 @@ def two_levels(silver_minor: int) -> Tiers:
     return Tiers((by_spend("regular", 0), by_spend("silver", silver_minor, earn_permille=1_200)))
 
 
-__all__ = ["program_with", "rate", "two_levels"]
+def stamps(*categories: str) -> Rule:
+    """Return the rule that gives a stamp for each piece of these categories."""
+    return Rule("stamps", PerPiece(1), LineMatch(categories=frozenset(categories)), currency=STAMPS)
+
+
+@dataclass(frozen=True, slots=True)
+class OneProgram:
+    """Where every chain has the same program."""
+
+    programs: Programs
+
+    async def of(self, chains: Collection[str]) -> Mapping[str, Programs]:
+        """Return it for each."""
+        return dict.fromkeys(chains, self.programs)

@@ -55,7 +55,9 @@ class PurchaseBooked(_message.Message):
     party_size: _builtins.int
     """How many guests; 0: not known."""
     visit: _builtins.int
-    """Which purchase of the member's it is, counted in the order of booking: 1 is the first; 0: not known."""
+    """Which purchase of the member's it is, counted in the order of booking, less those refunded whole: 1 is the first;
+    0: not known. After such a refund the next purchase has a number that an earlier one had.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the guest paid."""

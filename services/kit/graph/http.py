@@ -95,7 +95,7 @@ class GraphQLEndpoint:
             return _refused(TooLongError(), media)
         except Problem as problem:
             return _refused(problem, media)
-        except Exception:
+        except Exception:  # the last barrier: whatever it was stands in the log, and the caller learns nothing of it
             logger.exception("a GraphQL request failed")
             return _refused(Problem(), media)
 

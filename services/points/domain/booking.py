@@ -81,14 +81,14 @@ def _earns_by(draft: Draft, purchase: Purchase, program: Program) -> str:
     tiers = program.tiers
     level = draft.account.standing.at(purchase.occurred_at, tiers.levels[0].code)
     if tiers.crossing is Crossing.NEW:
-        level = tiers.levels[max(tiers.rank(level), _reaches(draft, purchase, program, points=0))].code
+        level = tiers.levels[max(tiers.rank(level), _reaches(draft, purchase, program))].code
     return level
 
 
-def _reaches(draft: Draft, purchase: Purchase, program: Program, *, points: int) -> int:
-    """Return the rank that the account will have reached with this purchase."""
+def _reaches(draft: Draft, purchase: Purchase, program: Program) -> int:
+    """Return the rank that the account will have reached with this purchase, by all but the points it will earn."""
     before = draft.account
-    _tally(draft, purchase, program, points=points)
+    _tally(draft, purchase, program, points=0)
     assert draft.account.as_of is not None  # noqa: S101 - narrows the type: `advance` set it
     reached = fitting(program.tiers, measured(draft, program.tiers, day_of(draft.account.as_of, draft.programs.zone)))
     draft.set_account(before)

@@ -20,6 +20,9 @@ from services.points.domain.condition_words import InvalidConditionError, check_
 CACHE_SIZE = 1_000
 """Compiled conditions that are remembered, of all chains: the same text means the same everywhere."""
 
+NOT_KNOWN = -1
+"""Of days since something: it never was, or nobody knows when."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseFacts:
@@ -47,12 +50,15 @@ class PurchaseFacts:
 class MemberFacts:
     """What a condition may ask about the member, as it was before the purchase."""
 
-    tier: str
-    visits: int
-    spend_minor: int
-    points: int  # available
-    days_since_last: int  # visit; -1: there was none
-    days_since_joining: int  # -1: not known
+    tier: str = ""  # by which the purchase earns
+    visits: int = 0
+    spend_minor: int = 0
+    points: int = 0  # available
+    days_since_last: int = NOT_KNOWN  # visit
+    days_since_joining: int = NOT_KNOWN
+
+
+NO_FACTS = MemberFacts()
 
 
 @dataclass(frozen=True, slots=True)

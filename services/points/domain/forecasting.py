@@ -7,7 +7,7 @@ as on the same day last week. (R. J. Hyndman, G. Athanasopoulos, "Forecasting: P
 exponential smoothing, ch. 8; rolling origins, 5.10; WAPE is the mean absolute error by the mean, 5.8.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -86,10 +86,6 @@ class Forecast:
     errors: Errors
     by_hour: Spread
     by_day: Spread
-
-
-Model = Callable[[History, int], list[list[float]]]
-"""From a history, so many days to come."""
 
 
 def forecast(history: History, *, days: int = HORIZON_DAYS) -> Forecast:

@@ -13,9 +13,6 @@ LEAD = timedelta(seconds=60)
 FURTHEST = timedelta(days=366)
 """So far ahead a version can be planned."""
 
-SANDBOX = "sbx_"
-"""How the ids of chains begin that have a clock of their own."""
-
 
 class NoDraftError(Problem):
     """There is no draft {name}."""
@@ -84,14 +81,12 @@ class VersionHead:
 STARTING = VersionHead(1, EVER_SINCE)
 
 
-def lead_of(chain: str) -> timedelta:
-    """Return how long after publishing a version may take effect: a sandbox's at once, since nothing remembers it."""
-    return timedelta(0) if chain.startswith(SANDBOX) else LEAD
+def takes_effect(wished: datetime | None, programs: Programs, now: datetime, *, lead: timedelta = LEAD) -> datetime:
+    """Return when a version that is published now takes effect, `lead` from now or later.
 
-
-def takes_effect(wished: datetime | None, chain: str, programs: Programs, now: datetime) -> datetime:
-    """Return when a version that is published now takes effect. Raises `InvalidProgramError`."""
-    first = now + lead_of(chain)
+    Raises `InvalidProgramError`.
+    """
+    first = now + lead
     latest = programs.latest
     moment = max(first, latest.effective_from + timedelta(milliseconds=1)) if wished is None else wished
     if moment < first:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.points.domain.expiries import AT_ONCE, NO_EXPIRY, Expiry, Release
-from services.points.domain.rules import STAMPS, Earning, LineMatch, PerPiece, Rate, Rule
+from services.points.domain.rules import Earning, Rate, Rule
 from services.points.domain.tiers import Benefit, BenefitKind, Tiers, by_spend
 
 EVER_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,11 +47,6 @@ class Program:
 def rate(points: int, per_minor: int, code: str = "base") -> Rule:
     """Return the rule that gives so many points for each `per_minor` of what was paid."""
     return Rule(code, Rate(points, per_minor))
-
-
-def stamps(*categories: str) -> Rule:
-    """Return the rule that gives a stamp for each piece of these categories."""
-    return Rule("stamps", PerPiece(1), LineMatch(categories=frozenset(categories)), currency=STAMPS)
 
 
 DEFAULT_PROGRAM = Program(

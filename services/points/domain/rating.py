@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.points.domain.calendar import day_of, local
 from services.points.domain.commands import BookPurchase
+from services.points.domain.conditions import NO_FACTS, NOT_KNOWN, MemberFacts
 from services.points.domain.drafts import Draft
 from services.points.domain.earning import CapUse, Earned, earn, period_of_cap
 from services.points.domain.items import Item
@@ -13,7 +14,7 @@ from services.points.domain.programs import Program
 from services.points.domain.purchases import Line, Purchase
 from services.points.domain.receipts import BookedPurchase, Rated
 from services.points.domain.rules import ALL, POINTS, CapWindow, Earning
-from services.points.domain.sale_facts import NOT_KNOWN, MemberFacts, Sale
+from services.points.domain.sale_facts import Sale
 from services.points.domain.standings import Counts
 
 
@@ -28,7 +29,7 @@ def sale_of(draft: Draft, command: BookPurchase, purchase: Purchase, program: Pr
         level_permille=program.tiers.level(level).earn_permille,
         region=command.region,
         items=_items(command.items, purchase) if earning.needs_items else {},
-        member=_facts(draft, purchase.occurred_at) if earning.needs_facts else MemberFacts(),
+        member=_facts(draft, purchase.occurred_at) if earning.needs_facts else NO_FACTS,
         room=_room(earning, draft.account.counts, day) if earning.has_caps else {},
         day=day,
     )

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.points.domain.conditions import NO_FACTS, MemberFacts
 from services.points.domain.earning import CapUse, EarnedPart, sums
 from services.points.domain.holds import Parts
 from services.points.domain.items import Item
 from services.points.domain.purchases import Line, Purchase
 from services.points.domain.refunds import BookedRefund, Returned, left_of
-from services.points.domain.sale_facts import NO_FACTS, MemberFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class BookedPurchase:
     level_after: str
     redeemed: tuple[Redeemed, ...] = ()
     unknown_holds: tuple[str, ...] = ()  # the receipt names them and they do not exist
-    visit: int = 0  # which purchase of the member's it is, in the order of booking, from 1; 0: not known
+    visit: int = 0  # the how manieth of the member, as booked, less those refunded whole; from 1; 0: not known
     rated: Rated | None = None  # None: nothing besides the receipt mattered
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from services.points.domain.items import Item
+from services.points.domain.items import Item, category_of
 from services.points.domain.purchases import Channel, Line
 
 POINTS = "points"
@@ -137,7 +137,7 @@ class LineMatch:
     def has(self, line: Line, items: Mapping[str, Item], today: date) -> bool:
         """Tell whether the line is one of these. With items and categories, either may name it."""
         item = items.get(line.item_code)
-        category = line.category or (item.category if item else "")  # as `sale_facts.category_of`
+        category = category_of(line, items)
         if line.item_code in self.not_items or category in self.not_categories:
             return False
         if (self.items or self.categories) and not (line.item_code in self.items or category in self.categories):

@@ -1,6 +1,6 @@
 """What is asked of the sums of sales, and the rows of the answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -57,8 +57,6 @@ class Dimension(StrEnum):
 OF_ITEMS = frozenset({Dimension.CATEGORY, Dimension.ITEM})
 OF_CELLS = frozenset({Dimension.CHANNEL, Dimension.HOUR})
 """What sums of items do not tell: by all of it they would be as many as the receipts."""
-
-PLACES = frozenset({Dimension.STORE, Dimension.REGION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +173,6 @@ def day_of(text: str, *, field: str) -> date:
     if day is None or text != day.isoformat() or day.year >= date.max.year:
         raise InvalidReportError(field=field, why='a day is like "2026-03-01"')
     return day
-
-
-def dimensions_of(names: Sequence[str]) -> tuple[Dimension, ...]:
-    """Return the dimensions of these names."""
-    try:
-        return tuple(Dimension(name) for name in names)
-    except ValueError as error:
-        raise InvalidReportError(field="by", why=str(error)) from error
 
 
 def _month_after(day: date) -> date:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from services.points.domain.calendar import Span, add_months, begins, day_of
 from services.points.domain.tiers import MONTHS_KEPT, LastsKind, Measured, Tiers, Window, WindowKind
@@ -205,6 +205,30 @@ def term_last(tiers: Tiers, start: date, joined: date) -> date | None:
     for _ in range(lasts.count):
         end = tiers.window.period(end, joined)[1]
     return end
+
+
+@dataclass(frozen=True, slots=True)
+class TermsEnd:
+    """The end of a level's term, grace left out."""
+
+    last: date  # day of the term
+    renewed_on: date  # from which the next term is counted
+    is_renewable: bool  # else it ends whatever was counted
+    counts_on: date  # the day whose window decides
+
+
+def terms_end(counts: Counts, tiers: Tiers, until: datetime, zone: str) -> TermsEnd | None:
+    """Return how the term ends that goes, with grace, to `until`; None: not at all, since levels last otherwise now."""
+    first_after = day_of(until, zone) - timedelta(days=tiers.lasts.grace_days)
+    last = first_after - timedelta(days=1)
+    joined = day_of(counts.member_since, zone) if counts.member_since else last
+    renewed_on = first_after if tiers.lasts.kind is LastsKind.MONTHS else last
+    after = term_last(tiers, renewed_on, joined)
+    if after is None:
+        return None
+    # A term to the end of the very period that a level is reached in cannot be renewed within that period.
+    is_renewable = after > first_after
+    return TermsEnd(last, renewed_on, is_renewable, counts_on=last if is_renewable else first_after)
 
 
 def next_change(counts: Counts, standing: Standing, tiers: Tiers, zone: str) -> datetime | None:

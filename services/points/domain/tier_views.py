@@ -6,9 +6,9 @@ from datetime import datetime
 from services.points.domain.accounts import Account
 from services.points.domain.calendar import day_of
 from services.points.domain.programs import Programs
-from services.points.domain.rules import POINTS
-from services.points.domain.standings import measure
-from services.points.domain.tiers import Benefit, Measured, Metric, Need
+from services.points.domain.standings import terms_end
+from services.points.domain.tiering import measured_of
+from services.points.domain.tiers import Benefit, Measured, Metric, Need, Tiers, fallen, stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class TierView:
     reaches: tuple[Progress, ...]  # what the next level asks for
     any_of: int  # so many of these are enough
     begins_at: datetime | None  # the next level was reached, and begins then
-    keeps: tuple[Progress, ...]  # what it takes to stay
+    keeps: tuple[Progress, ...]  # what it takes to stay, counted in the term; none: nothing renews it, or need to
     falls_to: str  # at `until`, as things stand; empty: nothing would be lost
     earn_permille: int
     benefits: tuple[Benefit, ...]
@@ -52,24 +52,17 @@ class TierView:
 
 def tier_of(account: Account, moment: datetime, programs: Programs) -> TierView:
     """Return where the account, brought to `moment`, stands."""
-    program = programs.at(moment)
-    tiers, standing, balance = program.tiers, account.standing, account.balance(POINTS)
-    measured = measure(
-        account.counts,
-        standing,
-        tiers,
-        day_of(moment, programs.zone),
-        zone=programs.zone,
-        lifetime=balance.lifetime,
-        balance=balance.available,
-    )
+    tiers, standing = programs.at(moment).tiers, account.standing
+    measured = measured_of(account, tiers, day_of(moment, programs.zone), programs.zone)
     code = standing.now(tiers.levels[0].code)
     rank, reached = tiers.rank(code), tiers.rank(standing.level)
     level = tiers.levels[rank]
     above = next((one for one in tiers.levels[rank + 1 :] if one.needs), None)
     given = standing.grant is not None and rank > reached
     until = standing.grant.until if standing.grant is not None and given else standing.until
-    keeps = level.needs if level.keeps is None else level.keeps
+    keeps, stands = _after_term(account, tiers, reached, programs.zone)
+    if given and (standing.until is None or until is None or standing.until > until):  # the term outlasts the grant
+        stands = reached
     return TierView(
         level=code,
         since=standing.reached[-1].since if standing.reached else None,
@@ -81,16 +74,27 @@ def tier_of(account: Account, moment: datetime, programs: Programs) -> TierView:
         reaches=_progress(above.needs, measured) if above else (),
         any_of=(above.any_of or len(above.needs)) if above else 0,
         begins_at=standing.next_at,
-        keeps=() if given or not rank or until is None else _progress(keeps, measured),
-        falls_to=_falls_to(programs, moment, rank, reached, given=given) if until is not None else "",
+        keeps=() if given else keeps,
+        falls_to=tiers.levels[stands].code if until is not None and stands < rank else "",
         earn_permille=level.earn_permille,
         benefits=level.benefits,
     )
 
 
-def _falls_to(programs: Programs, moment: datetime, rank: int, reached: int, *, given: bool) -> str:
-    levels = programs.at(moment).tiers.levels
-    return levels[reached if given else max(rank - 1, 0)].code
+def _after_term(account: Account, tiers: Tiers, reached: int, zone: str) -> tuple[tuple[Progress, ...], int]:
+    """Return how far it is met what renews the level that was reached, and which rank it is after its term.
+
+    Both as `tiering` will find them when the term ends, if nothing more is counted until then.
+    """
+    until = account.standing.until
+    ends = terms_end(account.counts, tiers, until, zone) if until is not None and reached else None
+    if ends is None:
+        return (), reached
+    level, counted = tiers.levels[reached], measured_of(account, tiers, ends.counts_on, zone)
+    if not ends.is_renewable:
+        return (), fallen(tiers, reached, counted)
+    keeps = _progress(level.needs if level.keeps is None else level.keeps, counted)
+    return keeps, reached if stays(level, counted) else fallen(tiers, reached, counted)
 
 
 def _progress(needs: tuple[Need, ...], measured: Measured) -> tuple[Progress, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+from services.points.domain.accounts import Account
 from services.points.domain.calendar import begins, day_of
 from services.points.domain.drafts import Draft
 from services.points.domain.dues import level_due_at, version_due_at
@@ -10,8 +11,8 @@ from services.points.domain.facts import TierChanged, TierReason
 from services.points.domain.journal import EntryKind
 from services.points.domain.programs import Program
 from services.points.domain.rules import POINTS
-from services.points.domain.standings import LEVELS_KEPT, Reached, Standing, measure, term_end, term_last
-from services.points.domain.tiers import Falls, LastsKind, Measured, Starts, Tiers, fitting, meets, stays
+from services.points.domain.standings import LEVELS_KEPT, Reached, Standing, measure, term_end, terms_end
+from services.points.domain.tiers import Falls, LastsKind, Measured, Starts, Tiers, fallen, fitting, meets, stays
 
 A_YEAR = timedelta(days=365)
 """In which a level that is lost and reached again is not reached anew: a refund and another purchase bring no gift."""
@@ -19,13 +20,18 @@ A_YEAR = timedelta(days=365)
 
 def measured(draft: Draft, tiers: Tiers, on: date) -> Measured:
     """Return what counts towards the account's level on a day."""
-    account, balance = draft.account, draft.account.balance(POINTS)
+    return measured_of(draft.account, tiers, on, draft.programs.zone)
+
+
+def measured_of(account: Account, tiers: Tiers, on: date, zone: str) -> Measured:
+    """Return what counts towards an account's level on a day of `zone`."""
+    balance = account.balance(POINTS)
     return measure(
         account.counts,
         account.standing,
         tiers,
         on,
-        zone=draft.programs.zone,
+        zone=zone,
         lifetime=balance.lifetime,
         balance=balance.available,
     )
@@ -108,25 +114,16 @@ def _renew(draft: Draft, tiers: Tiers, moment: datetime) -> None:
     """Renew the level for what was counted in its term, or let the member fall."""
     zone, standing = draft.programs.zone, draft.account.standing
     rank = tiers.rank(standing.level)
-    first_after = day_of(moment, zone) - timedelta(days=tiers.lasts.grace_days)
-    last = first_after - timedelta(days=1)
-    begun = joined(draft, last)
-    renewed = first_after if tiers.lasts.kind is LastsKind.MONTHS else last
-    after = term_last(tiers, renewed, begun)
-    if after is None:  # levels last otherwise by now
+    ends = terms_end(draft.account.counts, tiers, moment, zone)
+    if ends is None:
         draft.set_account(replace(draft.account, standing=replace(standing, until=None)))
         return
-    in_term = measured(draft, tiers, last)
-    if after > first_after and rank and stays(tiers.levels[rank], in_term):
-        until = term_end(tiers, renewed, begun, zone)
-        draft.set_account(replace(draft.account, standing=replace(standing, until=until, met_on=last)))
+    counted = measured(draft, tiers, ends.counts_on)
+    if ends.is_renewable and rank and stays(tiers.levels[rank], counted):
+        until = term_end(tiers, ends.renewed_on, joined(draft, ends.last), zone)
+        draft.set_account(replace(draft.account, standing=replace(standing, until=until, met_on=ends.last)))
         return
-    counts_on = in_term if after > first_after else measured(draft, tiers, first_after)
-    fit = min(fitting(tiers, counts_on), rank)
-    to = max(rank - 1, 0) if tiers.falls is Falls.ONE_LEVEL else fit
-    if to == rank:  # met by what it takes to reach it, though not by what it takes to stay
-        to = max(rank - 1, 0)
-    _change(draft, tiers, to, moment, TierReason.ENDED)
+    _change(draft, tiers, fallen(tiers, rank, counted), moment, TierReason.ENDED)
 
 
 def _change(draft: Draft, tiers: Tiers, rank: int, moment: datetime, reason: TierReason, *, purchase: str = "") -> None:

@@ -169,11 +169,6 @@ class Tiers:
         """Return which level it is, counted from 0; of one that there is not, 0."""
         return next((number for number, level in enumerate(self.levels) if level.code == code), 0)
 
-    def above(self, code: str) -> Level | None:
-        """Return the next level up, None at the top."""
-        rank = self.rank(code) + 1
-        return self.levels[rank] if rank < len(self.levels) else None
-
     @property
     def by_balance(self) -> bool:
         """Tell whether a level asks for a balance, so that every posting may change it."""
@@ -224,3 +219,10 @@ def stays(level: Level, measured: Measured) -> bool:
     """Tell whether a member may stay at a level that is to be renewed."""
     needs = level.needs if level.keeps is None else level.keeps
     return bool(needs) and meets(needs, level.any_of, measured)
+
+
+def fallen(tiers: Tiers, rank: int, measured: Measured) -> int:
+    """Return the rank to which a member falls whose level was not renewed."""
+    below = max(rank - 1, 0)
+    # Who meets what it takes to reach the level, though not what it takes to stay, falls all the same.
+    return below if tiers.falls is Falls.ONE_LEVEL else min(fitting(tiers, measured), below)

@@ -51,10 +51,7 @@ class PointsServicer(points_pb2_grpc.PointsServicer):
         """Say what booking would give."""
         receipt = words.receipt_of(request.purchase)
         answer = await simulate_purchase(receipt, call=await self._call(), recorder=self.recorder, journal=self.journal)
-        return pb.SimulatePurchaseResponse(
-            booked=words.booked_purchase(answer.booked, None if answer.repeated_call else request.purchase),
-            repeated_call=answer.repeated_call,
-        )
+        return words.simulated(answer, request.purchase)
 
     async def ReleasePoints(self, request: pb.ReleasePointsRequest, _context: Any) -> pb.ReleasePointsResponse:  # noqa: N802 - gRPC's name
         """Make pending points available."""

@@ -98,15 +98,27 @@ def recorded(answer: Recorded, sent: pb.Purchase) -> pb.RecordPurchaseResponse:
     """Return the answer to the receipt that was `sent`."""
     if answer.repeated_call:
         return pb.RecordPurchaseResponse(booked=booked_purchase(answer.booked), repeated_call=True)
-    # What was sent is what was booked: a copy of it is made much faster than it is put together again.
-    shown = pb.Purchase()
-    shown.CopyFrom(sent)
+    shown = _as_sent(sent, answer.booked)
     shown.member_id = answer.booked.purchase.member
     if shown.payment.kind:
         shown.payment.ClearField("payer_id")
     else:
         shown.ClearField("payment")
     return pb.RecordPurchaseResponse(booked=booked_purchase(answer.booked, shown))
+
+
+def simulated(answer: Recorded, sent: pb.Purchase) -> pb.SimulatePurchaseResponse:
+    """Return what booking the receipt that was `sent` would answer; the buyer stays as it was sent."""
+    shown = None if answer.repeated_call else _as_sent(sent, answer.booked)
+    return pb.SimulatePurchaseResponse(booked=booked_purchase(answer.booked, shown), repeated_call=answer.repeated_call)
+
+
+def _as_sent(sent: pb.Purchase, booked: BookedPurchase) -> pb.Purchase:
+    """Return a copy of what was sent, which is what was booked: made much faster than it is put together again."""
+    shown = pb.Purchase()
+    shown.CopyFrom(sent)
+    shown.partner_id = booked.purchase.partner  # which the caller's own key may have said
+    return shown
 
 
 def booked_purchase(booked: BookedPurchase, shown: pb.Purchase | None = None) -> pb.BookedPurchase:

@@ -1,5 +1,6 @@
 """Programs in MongoDB: versions, drafts, and the zone in which a chain counts its days."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -9,18 +10,21 @@ from typing import Protocol
 from pymongo import ASCENDING, ReplaceOne
 
 from protos.points.v1 import programs_pb2 as pb
+from services.kit.chain_clocks import is_sandbox
 from services.kit.clock import Clock
+from services.kit.errors import Problem
 from services.kit.mongo import command_keys
 from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Conflict, ContendedError, Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
-from services.points.domain.program_versions import SANDBOX, Draft, DraftHead, VersionHead, moves_dues
+from services.points.domain.program_versions import Draft, DraftHead, VersionHead, moves_dues
 from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs
 from services.points.events.programs import program_message, program_of
 from services.points.store.collections import CHAINS, PROGRAM_DRAFTS, PROGRAM_REVIEWS, PROGRAMS
 from services.points.store.documents.programs import answer_bytes, answer_of, draft_head_of, version_head_of
 from services.points.usecases.ledger import MAX_KEY_LENGTH
 from services.points.usecases.program_desk import MAX_VERSIONS, Answer, Decide, Looked, Publish, Save, Wish
+from services.points.usecases.record_purchases import AWAY
 
 CACHE_SIZE = 10_000
 """Chains whose versions are remembered."""
@@ -32,6 +36,11 @@ PUBLISHED_WITHIN = timedelta(seconds=20)
 """What was asked for longer ago is not published any more: its moment would come too soon after the commit."""
 
 MAX_DRAFTS_READ = 100
+
+NO_ZONE = "UTC"
+"""In which days are counted while a chain's own zone is not known."""
+
+_log = logging.getLogger(__name__)
 
 
 class Zones(Protocol):
@@ -58,8 +67,9 @@ class MongoPrograms:
             if kept is not None and now < kept[0]:
                 found[chain] = kept[1]
             else:
-                found[chain] = await self.now(chain)
-                self._remember(chain, found[chain], until=now + CACHE_LIFETIME)
+                found[chain], is_sure = await self._for_a_sale(chain)
+                if is_sure:
+                    self._remember(chain, found[chain], until=now + CACHE_LIFETIME)
         return found
 
     async def now(self, chain: str) -> Programs:
@@ -122,22 +132,54 @@ class MongoPrograms:
         documents = await found.sort("version", ASCENDING).to_list(MAX_VERSIONS)
         return (DEFAULT_PROGRAM, *(_program_of(one) for one in documents))
 
+    async def _for_a_sale(self, chain: str) -> tuple[Programs, bool]:
+        """Return the versions, and whether the zone is the chain's: a paid sale is never refused.
+
+        Where members cannot be asked for it, days are those of UTC this once. Only in a chain that begins: whoever
+        has published a version has asked before, so the days that its terms are counted in do not move.
+        """
+        zone, versions = await self._known_zone(chain), await self._versions(chain)
+        if zone is not None:
+            return Programs(versions, zone), True
+        try:
+            zone = await self._zones.zone(chain)
+        except Problem as problem:
+            if problem.kind not in AWAY or len(versions) > 1:
+                raise
+            _log.warning("the zone of %s cannot be asked for: %s", chain, problem.message)
+            return Programs(versions, NO_ZONE), False
+        await self._keep_zone(chain, zone)
+        return Programs(versions, zone), True
+
     async def _zone(self, chain: str) -> str:
         """Return the chain's zone, which never changes: from memory, from the copy, or asked for at members."""
+        if (known := await self._known_zone(chain)) is not None:
+            return known
+        zone = await self._zones.zone(chain)
+        await self._keep_zone(chain, zone)
+        return zone
+
+    async def _known_zone(self, chain: str) -> str | None:
         if (known := self._zone_of.get(chain)) is not None:
             return known
-        chains = self._database.collection(CHAINS)
-        found = await chains.find_one({"chain": chain})
-        zone = found["zone"] if found else await self._zones.zone(chain)
+        found = await self._database.collection(CHAINS).find_one({"chain": chain})
         if found is None:
-            await chains.update_one({"chain": chain}, {"$setOnInsert": {"zone": zone}}, upsert=True)
+            return None
+        self._remember_zone(chain, found["zone"])
+        return str(found["zone"])
+
+    async def _keep_zone(self, chain: str, zone: str) -> None:
+        chains = self._database.collection(CHAINS)
+        await chains.update_one({"chain": chain}, {"$setOnInsert": {"zone": zone}}, upsert=True)
+        self._remember_zone(chain, zone)
+
+    def _remember_zone(self, chain: str, zone: str) -> None:
         self._zone_of[chain] = zone
         while len(self._zone_of) > CACHE_SIZE:
             self._zone_of.popitem(last=False)
-        return str(zone)
 
     def _remember(self, chain: str, programs: Programs, *, until: datetime) -> None:
-        if chain.startswith(SANDBOX):  # its versions take effect at once
+        if is_sandbox(chain):  # its versions take effect at once
             return
         self._fresh[chain] = (until, programs)
         self._fresh.move_to_end(chain)

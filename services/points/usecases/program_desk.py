@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.kit.chain_clocks import is_sandbox
 from services.points.domain.program_checks import check_program
 from services.points.domain.program_diffs import Change, diff, terms
 from services.points.domain.program_places import MAX_CODE_LENGTH, InvalidProgramError
 from services.points.domain.program_versions import (
+    LEAD,
     STARTING,
     Draft,
     DraftChangedError,
@@ -138,7 +140,9 @@ async def publish_draft(
         latest = looked.programs.latest
         if latest.version >= MAX_VERSIONS:
             raise TooManyVersionsError(most=MAX_VERSIONS)
-        moment = takes_effect(effective_from, call.caller.chain, looked.programs, call.now)
+        # A sandbox has its version at once, since nothing remembers its versions.
+        lead = timedelta(0) if is_sandbox(call.caller.chain) else LEAD
+        moment = takes_effect(effective_from, looked.programs, call.now, lead=lead)
         check_program(draft.program, looked.programs)
         program = replace(draft.program, version=latest.version + 1, effective_from=moment)
         return Publish(VersionHead(program.version, moment, call.now, call.by, name), program, latest)

@@ -1,12 +1,12 @@
 """When a new version moves what falls due by itself, every account of the chain is to be looked at again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from services.kit.cancellation import check_cancelled
 from services.kit.chain_clocks import ChainClocks
+from services.points.usecases.chains import Chains
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,6 @@ class Reviews(Protocol):
 
     async def go_on(self, review: Review) -> Review | None:
         """Let the next accounts fall due when the version took effect; None: those were the last."""
-
-
-class Chains(Protocol):
-    """Which chains there are."""
-
-    async def chains(self) -> Sequence[str]:
-        """Return every chain that ever booked anything."""
 
 
 @dataclass(frozen=True, slots=True)

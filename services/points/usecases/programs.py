@@ -1,7 +1,6 @@
 """Which program a chain has."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from services.points.domain.programs import Programs
@@ -12,14 +11,3 @@ class ProgramSource(Protocol):
 
     async def of(self, chains: Collection[str]) -> Mapping[str, Programs]:
         """Return the program of each of `chains`: the one that all chains start with, where there is no other."""
-
-
-@dataclass(frozen=True, slots=True)
-class OneProgram:
-    """The same for every chain."""
-
-    programs: Programs
-
-    async def of(self, chains: Collection[str]) -> Mapping[str, Programs]:
-        """Return it for each."""
-        return dict.fromkeys(chains, self.programs)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.kit.errors import BUSINESS, Kind, Problem
-from services.kit.principal import NotAllowedError, Principal
+from services.kit.principal import Caller, NotAllowedError, Principal
 from services.points.domain.accounts import NoAccountError
 from services.points.domain.batches import Recorded
 from services.points.domain.commands import BookPurchase
@@ -161,6 +161,7 @@ async def _record_part(receipts: Sequence[Receipt], call: Call, recorder: Record
             purchase=purchase,
             time_zone=store.time_zone,
             purchase_id=id_,
+            region=store.region,
             opens_account=opens,
             traceparent=call.traceparent,
         )
@@ -249,7 +250,10 @@ def _purchase(receipt: Receipt, store: Store, buyers: _Buyers, call: Call, recor
     if not member:
         assert isinstance(receipt.buyer, Identity)  # noqa: S101 - narrows the type: payers are always enrolled
         raise NobodyError(field="identity", kind=receipt.buyer.kind)
-    purchase = content if content.member == member and not buyer else replace(content, member=member, buyer=buyer)
+    # A partner sells in its own name, whatever it writes on the receipt.
+    partner = call.caller.id if call.caller.kind is Caller.PARTNER else content.partner
+    is_whole = content.member == member and content.partner == partner and not buyer
+    purchase = content if is_whole else replace(content, member=member, buyer=buyer, partner=partner)
     check(purchase, now=call.now)
     return purchase, opens
 

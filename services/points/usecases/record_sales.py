@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.points.domain.sales import Additions, Sold
-from services.points.usecases.seal_ledger import Chains
+from services.points.usecases.chains import Chains
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from services.points.domain.seals import day_end, settled_days
 from services.points.domain.statements import head_line, statement_lines
 from services.points.domain.verification import Stored
 from services.points.domain.views import shown_at
+from services.points.usecases.chains import Chains
 from services.points.usecases.ledger import check_currency
 from services.points.usecases.programs import ProgramSource
-from services.points.usecases.seal_ledger import Chains
 
 DAYS_AT_ONCE = 31
 """Days that one question to the database sums."""

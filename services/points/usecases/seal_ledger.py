@@ -8,6 +8,7 @@ from typing import Protocol
 
 from services.kit.chain_clocks import ChainClocks
 from services.points.domain.seals import EMPTY_ROOT, Seal, Sealed, day_start, leaf_hash, leaf_of, settled_days
+from services.points.usecases.chains import Chains
 from services.points.usecases.read_accounts import page_size
 
 
@@ -37,13 +38,6 @@ class Seals(Protocol):
 
     async def keep(self, seal: Seal) -> bool:
         """Keep a seal; False when its day has one."""
-
-
-class Chains(Protocol):
-    """Which chains there are."""
-
-    async def chains(self) -> Sequence[str]:
-        """Return every chain that ever booked anything."""
 
 
 class SealingKey(Protocol):

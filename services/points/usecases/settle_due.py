@@ -17,6 +17,7 @@ from services.points.domain.batches import Settled
 from services.points.domain.commands import Settle
 from services.points.domain.drafts import Author
 from services.points.domain.journal import BY_ITSELF
+from services.points.usecases.chains import Chains
 from services.points.usecases.ledger import Ledger
 
 AT_ONCE = 500
@@ -35,13 +36,6 @@ class DueAccounts(Protocol):
 
     async def next_due(self, chain: str, after: datetime) -> datetime | None:
         """Return the earliest moment after `after` at which something in an account of `chain` falls due."""
-
-
-class Chains(Protocol):
-    """Which chains there are."""
-
-    async def chains(self) -> Sequence[str]:
-        """Return every chain that ever booked anything."""
 
 
 @dataclass(frozen=True, slots=True)

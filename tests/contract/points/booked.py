@@ -38,10 +38,9 @@ from services.points.store.journal import MongoJournal
 from services.points.store.seals import MongoSeals
 from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.ledger import commit
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.seal_ledger import seal_chain
 from services.points.usecases.verify_ledger import Progress, verify_ledger
-from tests.support.programs import program_with, two_levels
+from tests.support.programs import OneProgram, program_with, two_levels
 
 CHAIN = "chn_1"
 START = datetime(2026, 3, 1, 4, tzinfo=UTC)

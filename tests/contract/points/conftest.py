@@ -18,11 +18,10 @@ from services.points.main import group_commit, servicers
 from services.points.store.items import ItemCopies
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.stores import StoreCopies
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import Recorder
 from tests.contract.points.desk import KnownMembers, Points
 from tests.support.clock import FixedClock
-from tests.support.programs import program_with
+from tests.support.programs import OneProgram, program_with
 from tests.support.served import served
 
 SIGNER = OwnKey("points/test", Ed25519PrivateKey.from_private_bytes(bytes(32)))

@@ -16,7 +16,7 @@ from services.points.domain.commands import BookPurchase, BookRefund
 from services.points.domain.purchases import Channel, Line, Purchase
 from services.points.domain.refunds import Refund, RefundLine
 from services.points.domain.sales import Additions, Turned
-from services.points.domain.sales_reports import Question, dimensions_of
+from services.points.domain.sales_reports import Dimension, Question
 from services.points.events.told import sold
 from services.points.store.collections import STORES
 from services.points.store.sales import MongoSalesBook, MongoSalesNews, MongoSalesRoll
@@ -104,7 +104,7 @@ class Seller:
 
     async def report(self, *by: str, caller: Principal = STAFF, **more: Any) -> SalesReport:
         since, until = more.pop("since", day(-100).date()), more.pop("until", day(100).date())
-        question = Question(since, until, dimensions_of(by), **more)
+        question = Question(since, until, tuple(map(Dimension, by)), **more)
         return await sales(question, caller=caller, insight=self.insight)
 
     async def rows(self, *by: str, show: Sequence[str], **more: Any) -> dict[tuple[str, ...], tuple[Any, ...]]:

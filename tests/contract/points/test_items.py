@@ -28,11 +28,11 @@ from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
 from services.points.store.stores import StoreCopies
 from services.points.usecases.ledger import Call
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import Receipt, record_purchases
 from tests.contract.points.desk import STAFF, KnownMembers, Points, receipt
 from tests.support.clock import START, FixedClock
 from tests.support.members_service import members_running, migrate_members, staff
+from tests.support.programs import OneProgram
 from tests.support.watched import Watched
 from tests.unit.points.receipts import LATER, purchase
 

@@ -22,9 +22,9 @@ from services.points.domain.programs import Programs
 from services.points.store.accounts import MongoAccounts
 from services.points.store.journal import MongoJournal
 from services.points.usecases.ledger import commit
-from services.points.usecases.programs import OneProgram
 from tests.contract.points.conftest import set_up
 from tests.support.ledger_machine import LedgerMachine
+from tests.support.programs import OneProgram
 
 T = TypeVar("T")
 

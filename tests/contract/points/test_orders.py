@@ -15,7 +15,7 @@ from services.kit.rpc import RemoteProblem
 from services.kit.timestamps import to_timestamp
 from services.points.domain.batches import Recorded
 from services.points.domain.expiries import Release
-from services.points.domain.programs import DEFAULT_PROGRAM, Programs, rate, stamps
+from services.points.domain.programs import DEFAULT_PROGRAM, Programs, rate
 from services.points.domain.purchases import Line, Purchase
 from services.points.domain.rules import Cap, CapUnit, CapWindow, Earning, Factor, Fixed, LineMatch, Rule, Where
 from services.points.main import group_commit
@@ -23,11 +23,11 @@ from services.points.store.collections import ACCOUNTS, ENTRIES, LOTS, RECEIPTS
 from services.points.store.journal import MongoJournal
 from services.points.usecases.ledger import Call
 from services.points.usecases.orders import release_points
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.record_purchases import Receipt, record_purchases
 from services.points.usecases.simulate import simulate_purchase
 from tests.contract.points.desk import ADA, STAFF, TILL, Points, receipt
 from tests.support.clock import START
+from tests.support.programs import OneProgram, stamps
 
 RICH = replace(
     DEFAULT_PROGRAM,

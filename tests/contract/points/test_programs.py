@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.kit.errors import KeyReusedError, Problem
+from services.kit.errors import KeyReusedError, Kind, Problem
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.database import ContendedError, Database
 from services.kit.outbox.events import EventCursor
+from services.kit.outbox.outbox import Outbox
 from services.kit.principal import Caller, Principal
 from services.points.domain.accounts import Account
 from services.points.domain.program_checks import InvalidProgramError
@@ -25,6 +26,7 @@ from services.points.domain.program_versions import (
 )
 from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs, rate
 from services.points.domain.rules import Earning
+from services.points.main import group_commit
 from services.points.store.collections import ACCOUNTS, CHAINS
 from services.points.store.documents.accounts import account_document, account_of
 from services.points.store.program_reviews import MongoReviews
@@ -32,11 +34,20 @@ from services.points.store.programs import CACHE_LIFETIME, MongoPrograms
 from services.points.usecases import program_desk as desk
 from services.points.usecases.ledger import Call
 from services.points.usecases.program_reviews import Reviewer
+from tests.contract.points.desk import AwayError
 from tests.support.clock import START, FixedClock
+from tests.unit.points.receipts import command, recorded
 
 SHANGHAI = "Asia/Shanghai"
 DOUBLE = replace(DEFAULT_PROGRAM, version=0, earning=Earning((rate(2, 100),)))
 REMINDING = replace(DOUBLE, remind_days=7)
+
+
+class NoChainError(Problem):
+    """There is no such chain."""
+
+    kind = Kind.NOT_FOUND
+    code = "CHAIN_NOT_FOUND"
 
 
 class OneChain:
@@ -47,9 +58,12 @@ class OneChain:
 @dataclass
 class KnownZones:
     asked: list[str] = field(default_factory=list)
+    away: Problem | None = None
 
     async def zone(self, chain: str) -> str:
         self.asked.append(chain)
+        if self.away is not None:
+            raise self.away
         return SHANGHAI
 
 
@@ -115,6 +129,48 @@ async def test_a_chain_begins_with_the_program_of_all_chains_in_its_own_zone(off
     assert zones.asked == ["chn_1", "chn_2"]
     kept = await office.database.collection(CHAINS).find_one({"chain": "chn_1"}, {"_id": False})
     assert kept == {"chain": "chn_1", "zone": SHANGHAI}
+
+
+async def test_a_paid_sale_is_booked_while_members_cannot_be_asked_for_the_zone(
+    office: Office, zones: KnownZones
+) -> None:
+    zones.away = AwayError()
+    ledger = group_commit(office.database, Outbox(office.database), office.here)
+    await ledger.start()
+    try:
+        [answer] = await ledger.submit_all([command()])
+    finally:
+        await ledger.stop()
+    assert recorded(answer).booked.points == 100
+
+
+async def test_without_a_zone_days_are_those_of_utc_until_it_is_known(office: Office, zones: KnownZones) -> None:
+    zones.away = AwayError()
+    for _ in range(2):
+        assert await office.here.of(["chn_1"]) == {"chn_1": Programs(zone="UTC")}
+    zones.away = None
+    for _ in range(2):
+        assert await office.here.of(["chn_1"]) == {"chn_1": Programs(zone=SHANGHAI)}
+    assert zones.asked == ["chn_1"] * 3
+    zones.away = AwayError()
+    assert await office.there.of(["chn_1"]) == {"chn_1": Programs(zone=SHANGHAI)}
+
+
+async def test_only_what_a_sale_needs_goes_on_without_the_zone(office: Office, zones: KnownZones) -> None:
+    zones.away = AwayError()
+    for doing in (office.save("a"), office.here.now("chn_1")):
+        with pytest.raises(AwayError):
+            await doing
+    zones.away = NoChainError()
+    with pytest.raises(NoChainError):
+        await office.here.of(["chn_1"])
+    zones.away = None
+    await office.new_version(DOUBLE)
+    zones.away = AwayError()
+    assert (await office.there.of(["chn_1"]))["chn_1"].zone == SHANGHAI  # kept with the first draft
+    await office.database.collection(CHAINS).delete_many({"chain": "chn_1"})
+    with pytest.raises(AwayError):  # which no running chain ever sees
+        await MongoPrograms(office.database, zones=zones, clock=office.clock).of(["chn_1"])
 
 
 async def test_a_draft_is_kept_by_its_revisions(office: Office) -> None:

@@ -23,11 +23,11 @@ from services.points.domain.tiers import Lasts, LastsKind, Tiers, Window, Window
 from services.points.main import group_commit
 from services.points.store.accounts import MongoAccounts
 from services.points.store.due_accounts import MongoDueAccounts
-from services.points.usecases.programs import OneProgram
 from services.points.usecases.settle_due import Settling
 from tests.contract.points.booked import verified
 from tests.contract.points.conftest import Ledger
 from tests.support.clock import FixedClock
+from tests.support.programs import OneProgram
 
 CHAIN = "sbx_1"
 ZONE = ZoneInfo("Europe/London")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.points.domain.earning import CapUse, EarnedPart, earn, sums
 from services.points.domain.items import Item
-from services.points.domain.programs import DEFAULT_PROGRAM, rate, stamps
+from services.points.domain.programs import DEFAULT_PROGRAM, rate
 from services.points.domain.purchases import Channel, Line, Purchase
 from services.points.domain.rules import (
     POINTS,
@@ -35,6 +35,7 @@ from services.points.domain.rules import (
     Where,
 )
 from services.points.domain.sale_facts import Sale
+from tests.support.programs import stamps
 
 AT = datetime(2026, 3, 5, 12, 30)  # noqa: DTZ001 - by the store's clocks; a Thursday
 COFFEE, CAKE = Line("latte", 2, 3_000, category="coffee"), Line("cake", 1, 2_050, category="cake")

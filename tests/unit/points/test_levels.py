@@ -8,7 +8,7 @@ import pytest
 from services.kit.errors import Problem
 from services.points.domain.facts import TierChanged
 from services.points.domain.programs import DEFAULT_PROGRAM, Program
-from services.points.domain.tier_views import Progress, tier_of
+from services.points.domain.tier_views import Progress
 from services.points.domain.tiers import (
     Crossing,
     Falls,
@@ -144,9 +144,7 @@ def test_a_level_by_any_two_of_three() -> None:
 def test_a_level_that_was_reached_may_begin_with_the_next_period() -> None:
     one = life(window=Window(WindowKind.CALENDAR, 3), lasts=END_OF_NEXT, starts=Starts.NEXT_PERIOD)
     bought = one.buy("2026-02-10", 60_000)
-    assert tier_of(one.account("2026-02-10"), one.moment("2026-02-10"), one.ledger.programs).begins_at == one.moment(
-        "2026-04-01T00:00"
-    )
+    assert one.shown("2026-02-10").begins_at == one.moment("2026-04-01T00:00")
     assert [one.level(day) for day in ("2026-03-31T23:59", "2026-04-01T00:00", "2026-09-30", "2026-10-01")] == [
         *("basic", "silver", "silver", "basic"),
     ]
@@ -232,7 +230,7 @@ def test_what_is_shown() -> None:
     one = life(window=YEAR, lasts=END_OF_NEXT)
     one.buy("2026-05-01", 60_000)
     one.buy("2027-05-01", 10_000)
-    shown = tier_of(one.account("2027-06-01"), one.moment("2027-06-01"), one.ledger.programs)
+    shown = one.shown("2027-06-01")
     assert (shown.level, one.day(shown.since), one.day(shown.until)) == ("silver", "2026-05-01T12:00", "2028-01-01")
     assert (shown.next_level, shown.reaches, shown.missing_minor) == (
         "gold",
@@ -240,6 +238,72 @@ def test_what_is_shown() -> None:
         90_000,
     )
     assert (shown.keeps, shown.falls_to) == ((Progress(Metric.SPEND, 10_000, 50_000),), "basic")
+
+
+@pytest.mark.parametrize(("falls", "to"), [(Falls.ONE_LEVEL, "silver"), (Falls.TO_FIT, "basic")])
+def test_where_a_member_would_fall_is_where_the_member_falls(falls: Falls, to: str) -> None:
+    one = life(window=YEAR, lasts=END_OF_NEXT, falls=falls)
+    one.buy("2026-05-01", 100_000)
+    one.buy("2027-05-01", 10_000)
+    assert one.shown("2027-06-01").falls_to == to
+    one.settle("2028-01-01")
+    assert one.level("2028-01-01") == to
+
+
+def test_where_nothing_would_be_lost_nothing_is_said() -> None:
+    one = life(window=YEAR, lasts=END_OF_NEXT)
+    one.buy("2026-05-01", 60_000)
+    one.buy("2027-05-01", 49_999)
+    assert one.shown("2027-06-01").falls_to == "basic"
+    one.buy("2027-06-02", 1)
+    shown = one.shown("2027-06-03")
+    assert (shown.keeps, shown.falls_to) == ((Progress(Metric.SPEND, 50_000, 50_000),), "")
+
+
+def test_what_counts_for_staying_is_what_counts_in_the_term() -> None:
+    one = life(window=YEAR, lasts=replace(END_OF_NEXT, grace_days=31))
+    one.buy("2025-05-01", 60_000)  # until the end of 2026
+    shown = one.shown("2025-06-01")
+    assert (shown.keeps, shown.falls_to) == ((Progress(Metric.SPEND, 0, 50_000),), "basic")
+    one.buy("2026-05-01", 50_000)
+    one.buy("2027-01-01", 10_000)  # in the grace, and in the next year
+    shown = one.shown("2027-01-31")
+    assert (one.day(shown.until), shown.spend_minor) == ("2027-02-01", 10_000)
+    assert (shown.keeps, shown.falls_to) == ((Progress(Metric.SPEND, 50_000, 50_000),), "")
+
+
+def test_what_leaves_a_rolling_window_before_the_term_ends_keeps_nothing() -> None:
+    one = life(window=Window(WindowKind.ROLLING, 12), lasts=Lasts(LastsKind.MONTHS, 12))
+    one.buy("2025-03-01", 30_000)
+    one.buy("2025-06-01", 30_000)  # silver, until 2026-06-01: what was bought by then a year ago counts no more
+    shown = one.shown("2025-06-02")
+    assert (shown.keeps, shown.falls_to) == ((Progress(Metric.SPEND, 30_000, 50_000),), "basic")
+
+
+def test_a_level_that_nothing_renews_says_only_where_it_falls() -> None:
+    one = life(window=YEAR, lasts=Lasts(LastsKind.PERIODS, 0))
+    one.buy("2026-05-01", 60_000)
+    shown = one.shown("2026-06-01")
+    assert (one.day(shown.until), shown.keeps, shown.falls_to) == ("2027-01-01", (), "basic")
+
+
+def test_behind_a_level_by_hand_stands_what_was_reached_if_it_is_there_still() -> None:
+    one = Life(program((*LEVELS, Level("black", earn_permille=1_500)), window=YEAR, lasts=END_OF_NEXT))
+    one.buy("2026-05-01", 60_000)  # until the end of 2027
+    one.grant("2026-05-02", "black", until="2027-12-31")
+    assert (one.shown("2026-06-01").keeps, one.shown("2026-06-01").falls_to) == ((), "silver")
+    one.grant("2026-06-02", "black", until="2028-03-01")
+    assert one.shown("2026-06-03").falls_to == "basic"
+
+
+def test_a_term_that_a_new_version_ended_loses_nothing() -> None:
+    moment = Life(program()).moment("2026-06-01T00:00")
+    later = replace(program(), version=2, effective_from=moment)
+    one = Life(program(window=YEAR, lasts=END_OF_NEXT), later)
+    one.buy("2026-05-01", 60_000)
+    assert one.shown("2026-05-02").falls_to == "basic"
+    shown = one.shown("2026-06-02")
+    assert (one.day(shown.until), shown.keeps, shown.falls_to) == ("2028-01-01", (), "")
 
 
 def test_a_new_version_changes_nothing_that_was_reached_but_its_term() -> None:

@@ -10,7 +10,7 @@ import pytest
 from services.points.domain.calendar import Span
 from services.points.domain.expiries import Cycle, Expiry, MonthDay, Release, Starts
 from services.points.domain.program_checks import InvalidProgramError, check_program
-from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs, rate, stamps
+from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs, rate
 from services.points.domain.purchases import Channel
 from services.points.domain.rules import (
     Cap,
@@ -27,6 +27,7 @@ from services.points.domain.rules import (
 )
 from services.points.domain.tiers import Benefit, BenefitKind, Lasts, LastsKind, Level, Metric, Need, Window, WindowKind
 from services.points.domain.tiers import Starts as LevelStarts
+from tests.support.programs import stamps
 
 LIVE = Programs()
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
+from services.points.domain.conditions import MemberFacts
 from services.points.domain.earning import CapUse, EarnedPart
 from services.points.domain.items import Item
 from services.points.domain.purchases import Channel, Line, Purchase
@@ -18,7 +19,6 @@ from services.points.domain.refunds import (
     TakenBack,
 )
 from services.points.domain.rules import ONE
-from services.points.domain.sale_facts import MemberFacts
 from services.points.store.documents import Document
 
 
@@ -92,7 +92,8 @@ def _rated_document(rated: Rated) -> Document:
         "items": [
             {**asdict(item), "launched_on": item.launched_on and item.launched_on.isoformat()} for item in rated.items
         ],
-        "member": asdict(rated.member),
+        # The receipt has the level already.
+        "member": {name: value for name, value in asdict(rated.member).items() if name != "tier"},
         "room": [asdict(use) for use in rated.room],
     }
 
