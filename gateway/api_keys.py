@@ -103,4 +103,5 @@ def _principal(answer: chains_pb2.AuthenticateResponse) -> Principal:
         id=answer.id,
         scopes=frozenset(answer.scopes),
         stores=frozenset(answer.store_ids),
+        role=answer.role,
     )

@@ -59,6 +59,7 @@ class Principal:
     id: str
     scopes: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()  # empty: not limited to some
+    role: str = ""  # of staff: as what they look at guests
 
     def may_see_member(self, member_id: str) -> bool:
         """Tell whether the member's data may be shown: a guest sees only the own."""
@@ -89,6 +90,7 @@ class Signer:
             "sub": principal.id,
             "scopes": sorted(principal.scopes),
             "stores": sorted(principal.stores),
+            "role": principal.role,
             "exp": until,
         }
         token = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._key_id})
@@ -141,6 +143,7 @@ class Verifier:
                 id=claims["sub"],
                 scopes=frozenset(claims["scopes"]),
                 stores=frozenset(claims["stores"]),
+                role=claims.get("role", ""),
             )
         except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as error:
             raise NotBelievedError from error

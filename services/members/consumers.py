@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError
 from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
 from services.kit.rabbit.messages import PoisonError
-from services.members.domain.portraits import Told
-from services.members.events import told_by
+from services.members.domain.timeline import Happening
+from services.members.events import happening_of
 from services.members.usecases.portraits import Portraits, take_in
 
 
@@ -24,8 +24,8 @@ class PortraitHandler:
         await take_in(told, portraits=self._portraits(session))
 
 
-def _told(event: Event) -> Told | None:
+def _told(event: Event) -> Happening | None:
     try:
-        return told_by(event)
+        return happening_of(event)
     except DecodeError as error:
         raise PoisonError(why=f"its body is not a {event.type}") from error

@@ -1,5 +1,6 @@
 """What members tells and hears, as protos."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
 
@@ -9,10 +10,10 @@ from protos.events.v1 import campaigns_pb2, feedback_pb2, members_pb2, points_pb
 from services.kit.outbox.events import Event, EventCursor
 from services.kit.timestamps import from_timestamp, to_timestamp
 from services.members.domain.enrollment import Enroll
+from services.members.domain.facts import MemberErased, MemberFact, MemberMerged, MemberSplit
 from services.members.domain.menu import MenuItem
-from services.members.domain.portraits import CasesChanged, CouponsChanged, Told
 from services.members.domain.stores import Store
-from services.members.domain.visits import Paid
+from services.members.domain.timeline import Happening, HappeningKind
 
 MEMBER_STREAM = "members.member"
 STORE_STREAM = "members.store"
@@ -26,12 +27,31 @@ def member_enrolled(command: Enroll, cursor: EventCursor) -> Event:
         member_id=member.id,
         enrolled_at=to_timestamp(member.enrolled_at),
         channel=member.channel.value,
-        store_id=member.store,
+        store_id=member.source.store,
         provisional=member.provisional,
+        staff_id=member.source.staff,
+        campaign=member.source.campaign,
+        referrer_id=member.source.referrer,
     )
     return _event(
         body, MEMBER_STREAM, member.id, cursor, chain=command.chain, now=command.at, traceparent=command.traceparent
     )
+
+
+def member_told(fact: MemberFact, cursor: EventCursor, *, chain: str, now: datetime, traceparent: str) -> Event:
+    """Return the event of a fact about a member; `cursor` is its place among the member's."""
+    return _event(_fact_body(fact), MEMBER_STREAM, fact.member, cursor, chain=chain, now=now, traceparent=traceparent)
+
+
+def _fact_body(fact: MemberFact) -> Message:
+    at = to_timestamp(fact.at)
+    match fact:
+        case MemberMerged():
+            return members_pb2.MemberMerged(member_id=fact.member, into_id=fact.into, merge_id=fact.merge, merged_at=at)
+        case MemberSplit():
+            return members_pb2.MemberSplit(member_id=fact.member, from_id=fact.was_in, merge_id=fact.merge, split_at=at)
+        case MemberErased():
+            return members_pb2.MemberErased(member_id=fact.member, erased_at=at)
 
 
 def store_saved(store: Store, cursor: EventCursor, *, chain: str, now: datetime, traceparent: str) -> Event:
@@ -77,29 +97,105 @@ def _event(
     )
 
 
-def told_by(event: Event) -> Told | None:
-    """Return what the event tells of a member, None when it is nothing that a portrait shows.
+def happening_of(event: Event) -> Happening | None:
+    """Return what the event tells of a member, None when it is nothing that its timeline shows.
 
     Raises protobuf's DecodeError for a body that is not of the event's type.
     """
-    match event.type:
-        case "huitou.events.v1.PurchaseBooked":
-            booked = points_pb2.PurchaseBooked.FromString(event.body)
-            paid = Paid(
-                at=from_timestamp(booked.occurred_at),
-                amount_minor=booked.paid.amount_minor,
-                currency=booked.paid.currency,
-                time_zone=booked.time_zone,
-            )
-            return Told(event.chain, booked.member_id, paid)
-        case "huitou.events.v1.CouponIssued":
-            issued = campaigns_pb2.CouponIssued.FromString(event.body)
-            return Told(event.chain, issued.member_id, CouponsChanged(by=1))
-        case "huitou.events.v1.CouponRedeemed":
-            redeemed = campaigns_pb2.CouponRedeemed.FromString(event.body)
-            return Told(event.chain, redeemed.member_id, CouponsChanged(by=-1))
-        case "huitou.events.v1.CaseOpened":
-            opened = feedback_pb2.CaseOpened.FromString(event.body)
-            return Told(event.chain, opened.member_id, CasesChanged(by=1))
-        case _:
-            return None
+    told = _HAPPENINGS.get(event.type)
+    return None if told is None else told(event)
+
+
+def _purchase(event: Event) -> Happening:
+    booked = points_pb2.PurchaseBooked.FromString(event.body)
+    return Happening(
+        event.chain,
+        booked.member_id,
+        HappeningKind.PURCHASE,
+        booked.purchase_id,
+        from_timestamp(booked.occurred_at),
+        store=booked.store_id,
+        amount=booked.paid.amount_minor,
+        currency=booked.paid.currency,
+        time_zone=booked.time_zone,
+        detail=booked.channel,
+    )
+
+
+def _refund(event: Event) -> Happening | None:
+    refund = points_pb2.RefundBooked.FromString(event.body)
+    if refund.refused_why:
+        return None
+    return Happening(
+        event.chain,
+        refund.member_id,
+        HappeningKind.REFUND,
+        refund.refund_id,
+        from_timestamp(refund.occurred_at),
+        store=refund.store_id,
+        amount=-refund.refunded.amount_minor,
+        currency=refund.refunded.currency,
+        time_zone=refund.time_zone,
+        detail=refund.purchase_id,
+    )
+
+
+def _points(event: Event) -> Happening:
+    posted = points_pb2.AccountPosted.FromString(event.body)
+    return Happening(
+        event.chain,
+        posted.member_id,
+        HappeningKind.POINTS,
+        posted.entry_id,
+        from_timestamp(posted.occurred_at),
+        amount=posted.amount,
+        currency=posted.currency,
+        detail=posted.kind,
+    )
+
+
+def _level(event: Event) -> Happening:
+    tier = points_pb2.TierChanged.FromString(event.body)
+    return Happening(
+        event.chain, tier.member_id, HappeningKind.LEVEL, event.id, from_timestamp(tier.since), detail=tier.to_level
+    )
+
+
+def _coupon_issued(event: Event) -> Happening:
+    issued = campaigns_pb2.CouponIssued.FromString(event.body)
+    at = from_timestamp(issued.issued_at)
+    return Happening(
+        event.chain, issued.member_id, HappeningKind.COUPON_ISSUED, issued.coupon_id, at, detail=issued.offer_id
+    )
+
+
+def _coupon_redeemed(event: Event) -> Happening:
+    redeemed = campaigns_pb2.CouponRedeemed.FromString(event.body)
+    at = from_timestamp(redeemed.redeemed_at)
+    return Happening(
+        event.chain,
+        redeemed.member_id,
+        HappeningKind.COUPON_REDEEMED,
+        redeemed.coupon_id,
+        at,
+        store=redeemed.store_id,
+    )
+
+
+def _case_opened(event: Event) -> Happening:
+    opened = feedback_pb2.CaseOpened.FromString(event.body)
+    at = from_timestamp(opened.opened_at)
+    return Happening(
+        event.chain, opened.member_id, HappeningKind.CASE_OPENED, opened.case_id, at, store=opened.store_id
+    )
+
+
+_HAPPENINGS: Mapping[str, Callable[[Event], Happening | None]] = {
+    "huitou.events.v1.PurchaseBooked": _purchase,
+    "huitou.events.v1.RefundBooked": _refund,
+    "huitou.events.v1.AccountPosted": _points,
+    "huitou.events.v1.TierChanged": _level,
+    "huitou.events.v1.CouponIssued": _coupon_issued,
+    "huitou.events.v1.CouponRedeemed": _coupon_redeemed,
+    "huitou.events.v1.CaseOpened": _case_opened,
+}

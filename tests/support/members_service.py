@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_bytes
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,16 +22,22 @@ from services.kit.outbox import outbox
 from services.kit.outbox.outbox import OUTBOX, Outbox
 from services.kit.principal import Caller, Principal
 from services.kit.rpc import RemoteProblem, RpcChannel
+from services.kit.sealing import FileWrappingKeys, wrapping_key_line
 from services.members.domain.api_keys import SCOPES
 from services.members.main import servicers
 from services.members.store.collections import IDENTITIES, MEMBERS
-from services.members.store.migrations import MIGRATIONS
+from services.members.store.migrations import migrations
+from services.members.store.vault import Vault
 from tests.support.clock import FixedClock
 from tests.support.served import served
 
 if TYPE_CHECKING:
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
+
+PAYER_KEY = b"p" * 32
+WRAPPING = Path(mkdtemp()) / "wrapping.keys"
+WRAPPING.write_text(wrapping_key_line("first", b"w" * 32))
 
 OPERATOR = Principal(chain="", kind=Caller.OPERATOR, id="ops")
 GATEWAY = Principal(chain="", kind=Caller.SERVICE, id="gateway")
@@ -135,12 +144,17 @@ class MembersService:
         return list((await self.call(self.members.ResolveIdentities, request, by)).member_ids)
 
 
+def vault_of(database: Database) -> Vault:
+    """Return the vault beside the database; each has the same wrapping key."""
+    return Vault(database, FileWrappingKeys(WRAPPING, random_bytes=token_bytes), random_bytes=token_bytes)
+
+
 async def migrate_members(database: Database) -> None:
     # Without the index that lets keys expire: the server goes by its own time, and to it the tests' is long ago.
     by_key = IndexModel([("chain", 1), ("key", 1)], unique=True)
     await create_indexes(database, COMMAND_KEYS, [by_key])
     await outbox.set_up(database)
-    for migration in MIGRATIONS:
+    for migration in migrations(vault_of(database)):
         await migration.apply(database)
 
 
@@ -148,7 +162,9 @@ async def migrate_members(database: Database) -> None:
 async def members_running(database: Database, mongo_url: str, clock: FixedClock) -> AsyncIterator[MembersService]:
     """Serve one replica on a database that has been migrated."""
     clocks = MongoChainClocks(database, system=clock)
-    enrollments, registrations = servicers(database, Outbox(database), clock=clock, clocks=clocks)
+    enrollments, registrations = servicers(
+        database, vault_of(database), Outbox(database), clock=clock, clocks=clocks, payer_key=PAYER_KEY
+    )
     await enrollments.start()
     async with served(registrations) as channel:
         yield MembersService(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))

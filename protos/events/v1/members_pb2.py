@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/events/v1/members.proto\x12\x10huitou.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x01\n\x0eMemberEnrolled\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12/\n\x0b\x65nrolled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x13\n\x0bprovisional\x18\x05 \x01(\x08\"s\n\x0cMemberMerged\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0f\n\x07into_id\x18\x02 \x01(\t\x12\x10\n\x08merge_id\x18\x03 \x01(\t\x12-\n\tmerged_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x0bMemberSplit\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66rom_id\x18\x02 \x01(\t\x12\x10\n\x08merge_id\x18\x03 \x01(\t\x12,\n\x08split_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x0cMemberErased\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12-\n\terased_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\nStoreSaved\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x0e\n\x06region\x18\x06 \x01(\t\"}\n\rMenuItemSaved\x12\x11\n\titem_code\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x13\n\x0bprice_minor\x18\x05 \x01(\x03\x12\x13\n\x0blaunched_on\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/events/v1/members.proto\x12\x10huitou.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x01\n\x0eMemberEnrolled\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12/\n\x0b\x65nrolled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x13\n\x0bprovisional\x18\x05 \x01(\x08\x12\x10\n\x08staff_id\x18\x06 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x07 \x01(\t\x12\x13\n\x0breferrer_id\x18\x08 \x01(\t\"s\n\x0cMemberMerged\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0f\n\x07into_id\x18\x02 \x01(\t\x12\x10\n\x08merge_id\x18\x03 \x01(\t\x12-\n\tmerged_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x0bMemberSplit\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66rom_id\x18\x02 \x01(\t\x12\x10\n\x08merge_id\x18\x03 \x01(\t\x12,\n\x08split_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x0cMemberErased\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12-\n\terased_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\nStoreSaved\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x0e\n\x06region\x18\x06 \x01(\t\"}\n\rMenuItemSaved\x12\x11\n\titem_code\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x13\n\x0bprice_minor\x18\x05 \x01(\x03\x12\x13\n\x0blaunched_on\x18\x06 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,15 +33,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.events.v1.members_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MEMBERENROLLED']._serialized_start=86
-  _globals['_MEMBERENROLLED']._serialized_end=226
-  _globals['_MEMBERMERGED']._serialized_start=228
-  _globals['_MEMBERMERGED']._serialized_end=343
-  _globals['_MEMBERSPLIT']._serialized_start=345
-  _globals['_MEMBERSPLIT']._serialized_end=458
-  _globals['_MEMBERERASED']._serialized_start=460
-  _globals['_MEMBERERASED']._serialized_end=540
-  _globals['_STORESAVED']._serialized_start=542
-  _globals['_STORESAVED']._serialized_end=656
-  _globals['_MENUITEMSAVED']._serialized_start=658
-  _globals['_MENUITEMSAVED']._serialized_end=783
+  _globals['_MEMBERENROLLED']._serialized_end=283
+  _globals['_MEMBERMERGED']._serialized_start=285
+  _globals['_MEMBERMERGED']._serialized_end=400
+  _globals['_MEMBERSPLIT']._serialized_start=402
+  _globals['_MEMBERSPLIT']._serialized_end=515
+  _globals['_MEMBERERASED']._serialized_start=517
+  _globals['_MEMBERERASED']._serialized_end=597
+  _globals['_STORESAVED']._serialized_start=599
+  _globals['_STORESAVED']._serialized_end=713
+  _globals['_MENUITEMSAVED']._serialized_start=715
+  _globals['_MENUITEMSAVED']._serialized_end=840
 # @@protoc_insertion_point(module_scope)

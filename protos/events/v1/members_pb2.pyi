@@ -30,6 +30,9 @@ class MemberEnrolled(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
     PROVISIONAL_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    REFERRER_ID_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     channel: _builtins.str
     """How the member came: "app", "pos", "import", "payment" …."""
@@ -37,6 +40,12 @@ class MemberEnrolled(_message.Message):
     """Where; empty when not in a store."""
     provisional: _builtins.bool
     """Became a member by paying, and has proved nothing yet."""
+    staff_id: _builtins.str
+    """Which of the chain's staff brought the member; empty: nobody."""
+    campaign: _builtins.str
+    """What the app or site was opened with; empty: nothing."""
+    referrer_id: _builtins.str
+    """The member who recommended the chain; empty: nobody."""
     @_builtins.property
     def enrolled_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -47,10 +56,13 @@ class MemberEnrolled(_message.Message):
         channel: _builtins.str = ...,
         store_id: _builtins.str = ...,
         provisional: _builtins.bool = ...,
+        staff_id: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        referrer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["enrolled_at", b"enrolled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "member_id", b"member_id", "provisional", b"provisional", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "channel", b"channel", "enrolled_at", b"enrolled_at", "member_id", b"member_id", "provisional", b"provisional", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

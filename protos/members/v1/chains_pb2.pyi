@@ -453,10 +453,15 @@ class CreateApiKeyRequest(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     STORE_IDS_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
     kind: _access_pb2.CallerKind.ValueType
     """MEMBER, STAFF, PARTNER or TILL."""
     subject: _builtins.str
     """Whom it stands for: a member id, or a name for a person, a brand or a device."""
+    role: _builtins.str
+    """Of staff: as what it looks at guests, "cashier", "store_manager", "service_agent", "marketer", "analyst" or
+    "admin". Empty: "service_agent".
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Which scopes it has (not for members); each one known to the platform."""
@@ -472,10 +477,11 @@ class CreateApiKeyRequest(_message.Message):
         subject: _builtins.str = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         store_ids: _abc.Iterable[_builtins.str] | None = ...,
+        role: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "scopes", b"scopes", "store_ids", b"store_ids", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "role", b"role", "scopes", b"scopes", "store_ids", b"store_ids", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -572,10 +578,13 @@ class AuthenticateResponse(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     STORE_IDS_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
     chain_id: _builtins.str
     kind: _access_pb2.CallerKind.ValueType
     id: _builtins.str
     """The subject: a member id for members, the key's id otherwise."""
+    role: _builtins.str
+    """Of staff."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -588,10 +597,11 @@ class AuthenticateResponse(_message.Message):
         id: _builtins.str = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         store_ids: _abc.Iterable[_builtins.str] | None = ...,
+        role: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_id", b"chain_id", "id", b"id", "kind", b"kind", "scopes", b"scopes", "store_ids", b"store_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_id", b"chain_id", "id", b"id", "kind", b"kind", "role", b"role", "scopes", b"scopes", "store_ids", b"store_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from protos.common.v1 import money_pb2 as _money_pb2
+from protos.common.v1 import page_pb2 as _page_pb2
 from protos.common.v1 import problem_pb2 as _problem_pb2
 import builtins as _builtins
 import sys
@@ -36,6 +37,15 @@ class _IdentityKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Identity
     """The chain's own id of the member."""
     IDENTITY_KIND_PAYER: _IdentityKind.ValueType  # 4
     """Keyed hash of a payment account: 64 lower-case hex characters. Given by EnrollPayers only, and shown to nobody."""
+    IDENTITY_KIND_WECHAT_OPENID: _IdentityKind.ValueType  # 5
+    """WeChat's id of a user in one app; who has several apps writes "APPID/OPENID"."""
+    IDENTITY_KIND_WECHAT_UNIONID: _IdentityKind.ValueType  # 6
+    """WeChat's id of a user in all apps of one company."""
+    IDENTITY_KIND_ALIPAY: _IdentityKind.ValueType  # 7
+    IDENTITY_KIND_CARD: _IdentityKind.ValueType  # 8
+    """The number of a member's card: letters and digits."""
+    IDENTITY_KIND_DEVICE: _IdentityKind.ValueType  # 9
+    """An installation of the chain's app."""
 
 class IdentityKind(_IdentityKind, metaclass=_IdentityKindEnumTypeWrapper):
     """By what a member is known."""
@@ -48,6 +58,15 @@ IDENTITY_KIND_EXTERNAL: IdentityKind.ValueType  # 3
 """The chain's own id of the member."""
 IDENTITY_KIND_PAYER: IdentityKind.ValueType  # 4
 """Keyed hash of a payment account: 64 lower-case hex characters. Given by EnrollPayers only, and shown to nobody."""
+IDENTITY_KIND_WECHAT_OPENID: IdentityKind.ValueType  # 5
+"""WeChat's id of a user in one app; who has several apps writes "APPID/OPENID"."""
+IDENTITY_KIND_WECHAT_UNIONID: IdentityKind.ValueType  # 6
+"""WeChat's id of a user in all apps of one company."""
+IDENTITY_KIND_ALIPAY: IdentityKind.ValueType  # 7
+IDENTITY_KIND_CARD: IdentityKind.ValueType  # 8
+"""The number of a member's card: letters and digits."""
+IDENTITY_KIND_DEVICE: IdentityKind.ValueType  # 9
+"""An installation of the chain's app."""
 Global___IdentityKind: _TypeAlias = IdentityKind  # noqa: Y015
 
 class _Channel:
@@ -67,6 +86,11 @@ class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.Value
     CHANNEL_IMPORT: _Channel.ValueType  # 8
     CHANNEL_PAYMENT: _Channel.ValueType  # 9
     """By paying, see EnrollPayers."""
+    CHANNEL_BOOKING: _Channel.ValueType  # 10
+    """A table was booked online."""
+    CHANNEL_EVENT: _Channel.ValueType  # 11
+    CHANNEL_OPINION_LEADER: _Channel.ValueType  # 12
+    """Somebody whom many follow."""
 
 class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
     """How a member came."""
@@ -82,7 +106,84 @@ CHANNEL_STAFF: Channel.ValueType  # 7
 CHANNEL_IMPORT: Channel.ValueType  # 8
 CHANNEL_PAYMENT: Channel.ValueType  # 9
 """By paying, see EnrollPayers."""
+CHANNEL_BOOKING: Channel.ValueType  # 10
+"""A table was booked online."""
+CHANNEL_EVENT: Channel.ValueType  # 11
+CHANNEL_OPINION_LEADER: Channel.ValueType  # 12
+"""Somebody whom many follow."""
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
+
+class _Gender:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GenderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Gender.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GENDER_UNSPECIFIED: _Gender.ValueType  # 0
+    GENDER_FEMALE: _Gender.ValueType  # 1
+    GENDER_MALE: _Gender.ValueType  # 2
+    GENDER_OTHER: _Gender.ValueType  # 3
+
+class Gender(_Gender, metaclass=_GenderEnumTypeWrapper):
+    """As the person says."""
+
+GENDER_UNSPECIFIED: Gender.ValueType  # 0
+GENDER_FEMALE: Gender.ValueType  # 1
+GENDER_MALE: Gender.ValueType  # 2
+GENDER_OTHER: Gender.ValueType  # 3
+Global___Gender: _TypeAlias = Gender  # noqa: Y015
+
+class _PreferenceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PreferenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PreferenceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PREFERENCE_KIND_UNSPECIFIED: _PreferenceKind.ValueType  # 0
+    PREFERENCE_KIND_TASTE: _PreferenceKind.ValueType  # 1
+    PREFERENCE_KIND_ALLERGY: _PreferenceKind.ValueType  # 2
+    PREFERENCE_KIND_DIET: _PreferenceKind.ValueType  # 3
+    PREFERENCE_KIND_SEAT: _PreferenceKind.ValueType  # 4
+    PREFERENCE_KIND_ACCESS: _PreferenceKind.ValueType  # 5
+    PREFERENCE_KIND_OTHER: _PreferenceKind.ValueType  # 6
+
+class PreferenceKind(_PreferenceKind, metaclass=_PreferenceKindEnumTypeWrapper):
+    """What a preference or a special need is about."""
+
+PREFERENCE_KIND_UNSPECIFIED: PreferenceKind.ValueType  # 0
+PREFERENCE_KIND_TASTE: PreferenceKind.ValueType  # 1
+PREFERENCE_KIND_ALLERGY: PreferenceKind.ValueType  # 2
+PREFERENCE_KIND_DIET: PreferenceKind.ValueType  # 3
+PREFERENCE_KIND_SEAT: PreferenceKind.ValueType  # 4
+PREFERENCE_KIND_ACCESS: PreferenceKind.ValueType  # 5
+PREFERENCE_KIND_OTHER: PreferenceKind.ValueType  # 6
+Global___PreferenceKind: _TypeAlias = PreferenceKind  # noqa: Y015
+
+class _WhenTaken:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WhenTakenEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WhenTaken.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WHEN_TAKEN_UNSPECIFIED: _WhenTaken.ValueType  # 0
+    WHEN_TAKEN_REFUSE: _WhenTaken.ValueType  # 1
+    """Refused, unless one of the two is provisional."""
+    WHEN_TAKEN_MERGE: _WhenTaken.ValueType  # 2
+    """Both are the same person."""
+    WHEN_TAKEN_PASS_ON: _WhenTaken.ValueType  # 3
+    """The number was given to somebody else: the other member loses it."""
+
+class WhenTaken(_WhenTaken, metaclass=_WhenTakenEnumTypeWrapper):
+    """What to do when another member has the identity."""
+
+WHEN_TAKEN_UNSPECIFIED: WhenTaken.ValueType  # 0
+WHEN_TAKEN_REFUSE: WhenTaken.ValueType  # 1
+"""Refused, unless one of the two is provisional."""
+WHEN_TAKEN_MERGE: WhenTaken.ValueType  # 2
+"""Both are the same person."""
+WHEN_TAKEN_PASS_ON: WhenTaken.ValueType  # 3
+"""The number was given to somebody else: the other member loses it."""
+Global___WhenTaken: _TypeAlias = WhenTaken  # noqa: Y015
 
 @_typing.final
 class Identity(_message.Message):
@@ -112,25 +213,143 @@ class Profile(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     IDENTITIES_FIELD_NUMBER: _builtins.int
+    GIVEN_NAME_FIELD_NUMBER: _builtins.int
+    FAMILY_NAME_FIELD_NUMBER: _builtins.int
+    BIRTHDAY_FIELD_NUMBER: _builtins.int
+    GENDER_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PREFERENCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """As the member wants to be called; may be empty."""
+    given_name: _builtins.str
+    family_name: _builtins.str
+    birthday: _builtins.str
+    """"1990-05-17", or "05-17" of somebody who does not say the year."""
+    gender: Global___Gender.ValueType
+    language: _builtins.str
+    """BCP 47, like "zh-Hans-CN"."""
     @_builtins.property
     def identities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Identity]:
-        """Without payers."""
+        """Without payers. Not part of an UpdateProfile: identities are proved."""
 
+    @_builtins.property
+    def address(self) -> Global___Address: ...
+    @_builtins.property
+    def preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Preference]: ...
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         identities: _abc.Iterable[Global___Identity] | None = ...,
+        given_name: _builtins.str = ...,
+        family_name: _builtins.str = ...,
+        birthday: _builtins.str = ...,
+        gender: Global___Gender.ValueType = ...,
+        language: _builtins.str = ...,
+        address: Global___Address | None = ...,
+        preferences: _abc.Iterable[Global___Preference] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["identities", b"identities", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "birthday", b"birthday", "family_name", b"family_name", "gender", b"gender", "given_name", b"given_name", "identities", b"identities", "language", b"language", "name", b"name", "preferences", b"preferences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
+
+@_typing.final
+class Address(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    POSTAL_CODE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    lines: _builtins.str
+    """Street, house, floor, as written on a letter."""
+    city: _builtins.str
+    postal_code: _builtins.str
+    country: _builtins.str
+    """ISO 3166-1 alpha-2."""
+    def __init__(
+        self,
+        *,
+        lines: _builtins.str = ...,
+        city: _builtins.str = ...,
+        postal_code: _builtins.str = ...,
+        country: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "lines", b"lines", "postal_code", b"postal_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Address: _TypeAlias = Address  # noqa: Y015
+
+@_typing.final
+class Preference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    kind: Global___PreferenceKind.ValueType
+    text: _builtins.str
+    """In words that the staff reads; 1 to 500 characters."""
+    def __init__(
+        self,
+        *,
+        kind: Global___PreferenceKind.ValueType = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preference: _TypeAlias = Preference  # noqa: Y015
+
+@_typing.final
+class Source(_message.Message):
+    """Who or what brought a member; each empty where it does not apply."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    REFERRER_ID_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    LINK_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    staff_id: _builtins.str
+    """Which of the chain's staff."""
+    campaign: _builtins.str
+    """What the app or site was opened with."""
+    referrer_id: _builtins.str
+    """The member who recommended the chain."""
+    partner: _builtins.str
+    """A partner's or an opinion leader's code."""
+    link: _builtins.str
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+        staff_id: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        referrer_id: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        link: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "link", b"link", "partner", b"partner", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Source: _TypeAlias = Source  # noqa: Y015
 
 @_typing.final
 class Member(_message.Message):
@@ -143,18 +362,37 @@ class Member(_message.Message):
     STORE_ID_FIELD_NUMBER: _builtins.int
     VISITS_FIELD_NUMBER: _builtins.int
     PROVISIONAL_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    FORMER_IDS_FIELD_NUMBER: _builtins.int
+    ERASED_AT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     channel: Global___Channel.ValueType
     store_id: _builtins.str
     """Where the member was enrolled; may be empty."""
     provisional: _builtins.bool
     """Became a member by paying, and has proved nothing yet."""
+    version: _builtins.int
+    """Grows by one with every change, visits apart."""
     @_builtins.property
     def profile(self) -> Global___Profile: ...
     @_builtins.property
     def enrolled_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def visits(self) -> Global___Visits: ...
+    @_builtins.property
+    def source(self) -> Global___Source: ...
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def former_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other ids of the same person, whose members were merged into this one."""
+
+    @_builtins.property
+    def erased_at(self) -> _timestamp_pb2.Timestamp:
+        """Set: the person was erased, and nothing is known of it."""
+
     def __init__(
         self,
         *,
@@ -165,10 +403,15 @@ class Member(_message.Message):
         store_id: _builtins.str = ...,
         visits: Global___Visits | None = ...,
         provisional: _builtins.bool = ...,
+        source: Global___Source | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        former_ids: _abc.Iterable[_builtins.str] | None = ...,
+        erased_at: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["enrolled_at", b"enrolled_at", "profile", b"profile", "visits", b"visits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["enrolled_at", b"enrolled_at", "erased_at", b"erased_at", "profile", b"profile", "source", b"source", "visits", b"visits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "id", b"id", "profile", b"profile", "provisional", b"provisional", "store_id", b"store_id", "visits", b"visits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "erased_at", b"erased_at", "former_ids", b"former_ids", "id", b"id", "profile", b"profile", "provisional", b"provisional", "source", b"source", "store_id", b"store_id", "tags", b"tags", "version", b"version", "visits", b"visits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -230,6 +473,8 @@ class NewMember(_message.Message):
     ENROLLED_AT_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     channel: Global___Channel.ValueType
     store_id: _builtins.str
     @_builtins.property
@@ -238,6 +483,12 @@ class NewMember(_message.Message):
     def enrolled_at(self) -> _timestamp_pb2.Timestamp:
         """When the member joined; unset means now. May lie in the past for an import, not in the future."""
 
+    @_builtins.property
+    def source(self) -> Global___Source:
+        """Its store is `store_id`."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -245,10 +496,12 @@ class NewMember(_message.Message):
         enrolled_at: _timestamp_pb2.Timestamp | None = ...,
         channel: Global___Channel.ValueType = ...,
         store_id: _builtins.str = ...,
+        source: Global___Source | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["enrolled_at", b"enrolled_at", "profile", b"profile"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["enrolled_at", b"enrolled_at", "profile", b"profile", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "profile", b"profile", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "enrolled_at", b"enrolled_at", "profile", b"profile", "source", b"source", "store_id", b"store_id", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -393,16 +646,22 @@ class GetMembersResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MEMBERS_FIELD_NUMBER: _builtins.int
+    ASKED_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]: ...
+    @_builtins.property
+    def asked_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The id by which members[i] was asked for: a former one, where it was merged."""
+
     def __init__(
         self,
         *,
         members: _abc.Iterable[Global___Member] | None = ...,
+        asked_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_ids", b"asked_ids", "members", b"members"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -548,3 +807,619 @@ class EnrolledPayer(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EnrolledPayer: _TypeAlias = EnrolledPayer  # noqa: Y015
+
+@_typing.final
+class PaymentAccount(_message.Message):
+    """What somebody pays with, as the payment company calls it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENT_KIND_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    payment_kind: _builtins.str
+    """"wechat", "alipay", "card" …, as on receipts."""
+    account: _builtins.str
+    """An openid, the token of a card; kept as a keyed hash only."""
+    def __init__(
+        self,
+        *,
+        payment_kind: _builtins.str = ...,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "payment_kind", b"payment_kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentAccount: _TypeAlias = PaymentAccount  # noqa: Y015
+
+@_typing.final
+class AddIdentityRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    PAYMENT_ACCOUNT_FIELD_NUMBER: _builtins.int
+    WHEN_TAKEN_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    member_id: _builtins.str
+    when_taken: Global___WhenTaken.ValueType
+    """Unset: refuse."""
+    @_builtins.property
+    def identity(self) -> Global___Identity: ...
+    @_builtins.property
+    def payment_account(self) -> Global___PaymentAccount: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        identity: Global___Identity | None = ...,
+        payment_account: Global___PaymentAccount | None = ...,
+        when_taken: Global___WhenTaken.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "payment_account", b"payment_account", "proved", b"proved"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "key", b"key", "member_id", b"member_id", "payment_account", b"payment_account", "proved", b"proved", "when_taken", b"when_taken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_proved: _TypeAlias = _typing.Literal["identity", "payment_account"]  # noqa: Y015
+    _WhichOneofArgType_proved: _TypeAlias = _typing.Literal["proved", b"proved"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_proved) -> _WhichOneofReturnType_proved | None: ...
+
+Global___AddIdentityRequest: _TypeAlias = AddIdentityRequest  # noqa: Y015
+
+@_typing.final
+class RemoveIdentityRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    member_id: _builtins.str
+    @_builtins.property
+    def identity(self) -> Global___Identity: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        identity: Global___Identity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "key", b"key", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveIdentityRequest: _TypeAlias = RemoveIdentityRequest  # noqa: Y015
+
+@_typing.final
+class ReplaceIdentityRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    OLD_FIELD_NUMBER: _builtins.int
+    NEW_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    member_id: _builtins.str
+    @_builtins.property
+    def old(self) -> Global___Identity: ...
+    @_builtins.property
+    def new(self) -> Global___Identity: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        old: Global___Identity | None = ...,
+        new: Global___Identity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["new", b"new", "old", b"old"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "member_id", b"member_id", "new", b"new", "old", b"old"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplaceIdentityRequest: _TypeAlias = ReplaceIdentityRequest  # noqa: Y015
+
+@_typing.final
+class IdentityResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    MERGE_ID_FIELD_NUMBER: _builtins.int
+    REPEATED_CALL_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """The member, which after a merge may be another one than was asked for."""
+    merge_id: _builtins.str
+    """Not empty: both members became one by it."""
+    repeated_call: _builtins.bool
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        merge_id: _builtins.str = ...,
+        repeated_call: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "merge_id", b"merge_id", "repeated_call", b"repeated_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IdentityResponse: _TypeAlias = IdentityResponse  # noqa: Y015
+
+@_typing.final
+class MergeMembersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    OTHER_MEMBER_ID_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    member_id: _builtins.str
+    other_member_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        other_member_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "member_id", b"member_id", "other_member_id", b"other_member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeMembersRequest: _TypeAlias = MergeMembersRequest  # noqa: Y015
+
+@_typing.final
+class MergeMembersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    MERGE_ID_FIELD_NUMBER: _builtins.int
+    REPEATED_CALL_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """The older of the two, which stays."""
+    merge_id: _builtins.str
+    """Empty: they were one before."""
+    repeated_call: _builtins.bool
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        merge_id: _builtins.str = ...,
+        repeated_call: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "merge_id", b"merge_id", "repeated_call", b"repeated_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeMembersResponse: _TypeAlias = MergeMembersResponse  # noqa: Y015
+
+@_typing.final
+class SplitMembersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MERGE_ID_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    merge_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        merge_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "merge_id", b"merge_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitMembersRequest: _TypeAlias = SplitMembersRequest  # noqa: Y015
+
+@_typing.final
+class SplitMembersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    FREED_ID_FIELD_NUMBER: _builtins.int
+    REPEATED_CALL_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    freed_id: _builtins.str
+    """Who is itself again."""
+    repeated_call: _builtins.bool
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        freed_id: _builtins.str = ...,
+        repeated_call: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freed_id", b"freed_id", "member_id", b"member_id", "repeated_call", b"repeated_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitMembersResponse: _TypeAlias = SplitMembersResponse  # noqa: Y015
+
+@_typing.final
+class UpdateProfileRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    member_id: _builtins.str
+    version: _builtins.int
+    """Not 0: refused unless the member still has this version."""
+    @_builtins.property
+    def profile(self) -> Global___Profile: ...
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which fields of `profile` are said: "name", "birthday", "address" …. One that is named and empty is emptied."""
+
+    @_builtins.property
+    def tags(self) -> Global___Tags:
+        """Set: the member's tags from now on. Not for members themselves."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        profile: Global___Profile | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        tags: Global___Tags | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "tags", b"tags"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "key", b"key", "member_id", b"member_id", "profile", b"profile", "tags", b"tags", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProfileRequest: _TypeAlias = UpdateProfileRequest  # noqa: Y015
+
+@_typing.final
+class Tags(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tags", b"tags"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tags: _TypeAlias = Tags  # noqa: Y015
+
+@_typing.final
+class UpdateProfileResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def member(self) -> Global___Member: ...
+    def __init__(
+        self,
+        *,
+        member: Global___Member | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProfileResponse: _TypeAlias = UpdateProfileResponse  # noqa: Y015
+
+@_typing.final
+class EraseMemberRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    member_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseMemberRequest: _TypeAlias = EraseMemberRequest  # noqa: Y015
+
+@_typing.final
+class EraseMemberResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_IDS_FIELD_NUMBER: _builtins.int
+    ERASED_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def member_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All ids that the person has had."""
+
+    @_builtins.property
+    def erased_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        member_ids: _abc.Iterable[_builtins.str] | None = ...,
+        erased_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at", "member_ids", b"member_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseMemberResponse: _TypeAlias = EraseMemberResponse  # noqa: Y015
+
+@_typing.final
+class ListErasuresRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    first: _builtins.int
+    """1 to 1,000; 0: 1,000."""
+    @_builtins.property
+    def after(self) -> Global___Erasure:
+        """Go on after this one; unset: from the first."""
+
+    def __init__(
+        self,
+        *,
+        after: Global___Erasure | None = ...,
+        first: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "first", b"first"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasuresRequest: _TypeAlias = ListErasuresRequest  # noqa: Y015
+
+@_typing.final
+class Erasure(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    ERASED_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    @_builtins.property
+    def erased_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        erased_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Erasure: _TypeAlias = Erasure  # noqa: Y015
+
+@_typing.final
+class ListErasuresResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASURES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def erasures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Erasure]:
+        """In the order of their time; fewer than asked for: there are no more."""
+
+    def __init__(
+        self,
+        *,
+        erasures: _abc.Iterable[Global___Erasure] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasures", b"erasures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasuresResponse: _TypeAlias = ListErasuresResponse  # noqa: Y015
+
+@_typing.final
+class ListLooksRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    @_builtins.property
+    def page(self) -> _page_pb2.Page: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        page: _page_pb2.Page | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLooksRequest: _TypeAlias = ListLooksRequest  # noqa: Y015
+
+@_typing.final
+class Look(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    """"staff:key_…", "till:key_…"."""
+    role: _builtins.str
+    """As what: "service_agent", "till" …."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which personal fields were shown, in part or whole."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        by: _builtins.str = ...,
+        role: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "by", b"by", "fields", b"fields", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Look: _TypeAlias = Look  # noqa: Y015
+
+@_typing.final
+class ListLooksResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOOKS_FIELD_NUMBER: _builtins.int
+    END_CURSOR_FIELD_NUMBER: _builtins.int
+    end_cursor: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def looks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Look]: ...
+    def __init__(
+        self,
+        *,
+        looks: _abc.Iterable[Global___Look] | None = ...,
+        end_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_cursor", b"end_cursor", "looks", b"looks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLooksResponse: _TypeAlias = ListLooksResponse  # noqa: Y015
+
+@_typing.final
+class GetTimelineRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    @_builtins.property
+    def page(self) -> _page_pb2.Page: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        page: _page_pb2.Page | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTimelineRequest: _TypeAlias = GetTimelineRequest  # noqa: Y015
+
+@_typing.final
+class Happening(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """"purchase", "refund", "points", "level", "coupon_issued", "coupon_redeemed", "case_opened" …."""
+    ref: _builtins.str
+    """What it is about: a purchase's, a coupon's, a case's id."""
+    store_id: _builtins.str
+    amount: _builtins.int
+    """In the minor unit of `currency`, or in points or stamps where those are the currency."""
+    currency: _builtins.str
+    detail: _builtins.str
+    """A word of whoever told it: a level, an entry's kind, an offer."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        ref: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        store_id: _builtins.str = ...,
+        amount: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "at", b"at", "currency", b"currency", "detail", b"detail", "kind", b"kind", "ref", b"ref", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Happening: _TypeAlias = Happening  # noqa: Y015
+
+@_typing.final
+class GetTimelineResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HAPPENINGS_FIELD_NUMBER: _builtins.int
+    END_CURSOR_FIELD_NUMBER: _builtins.int
+    end_cursor: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def happenings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Happening]: ...
+    def __init__(
+        self,
+        *,
+        happenings: _abc.Iterable[Global___Happening] | None = ...,
+        end_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_cursor", b"end_cursor", "happenings", b"happenings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTimelineResponse: _TypeAlias = GetTimelineResponse  # noqa: Y015

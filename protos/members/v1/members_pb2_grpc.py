@@ -55,6 +55,61 @@ class MembersStub:
                 request_serializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesRequest.SerializeToString,
                 response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesResponse.FromString,
                 _registered_method=True)
+        self.AddIdentity = channel.unary_unary(
+                '/huitou.members.v1.Members/AddIdentity',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.AddIdentityRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+                _registered_method=True)
+        self.RemoveIdentity = channel.unary_unary(
+                '/huitou.members.v1.Members/RemoveIdentity',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.RemoveIdentityRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+                _registered_method=True)
+        self.ReportLost = channel.unary_unary(
+                '/huitou.members.v1.Members/ReportLost',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.RemoveIdentityRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+                _registered_method=True)
+        self.ReplaceIdentity = channel.unary_unary(
+                '/huitou.members.v1.Members/ReplaceIdentity',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.ReplaceIdentityRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+                _registered_method=True)
+        self.MergeMembers = channel.unary_unary(
+                '/huitou.members.v1.Members/MergeMembers',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.MergeMembersRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.MergeMembersResponse.FromString,
+                _registered_method=True)
+        self.SplitMembers = channel.unary_unary(
+                '/huitou.members.v1.Members/SplitMembers',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.SplitMembersRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.SplitMembersResponse.FromString,
+                _registered_method=True)
+        self.UpdateProfile = channel.unary_unary(
+                '/huitou.members.v1.Members/UpdateProfile',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.UpdateProfileRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.UpdateProfileResponse.FromString,
+                _registered_method=True)
+        self.EraseMember = channel.unary_unary(
+                '/huitou.members.v1.Members/EraseMember',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.EraseMemberRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.EraseMemberResponse.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/huitou.members.v1.Members/ListErasures',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
+        self.ListLooks = channel.unary_unary(
+                '/huitou.members.v1.Members/ListLooks',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.ListLooksRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ListLooksResponse.FromString,
+                _registered_method=True)
+        self.GetTimeline = channel.unary_unary(
+                '/huitou.members.v1.Members/GetTimeline',
+                request_serializer=protos_dot_members_dot_v1_dot_members__pb2.GetTimelineRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_members__pb2.GetTimelineResponse.FromString,
+                _registered_method=True)
         self.EnrollPayers = channel.unary_unary(
                 '/huitou.members.v1.Members/EnrollPayers',
                 request_serializer=protos_dot_members_dot_v1_dot_members__pb2.EnrollPayersRequest.SerializeToString,
@@ -94,6 +149,83 @@ class MembersServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddIdentity(self, request, context):
+        """Gives a member an identity that it has proved. When a provisional member is on either side of it, both become one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveIdentity(self, request, context):
+        """Takes an identity away; whoever proves it next has it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportLost(self, request, context):
+        """A lost card names nobody any more, and nobody can join by it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplaceIdentity(self, request, context):
+        """One identity for another in one step: a new phone number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeMembers(self, request, context):
+        """Makes one of two members that are the same person. The older stays; both ids mean it from then on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SplitMembers(self, request, context):
+        """Undoes a merge. What was spent meanwhile stays spent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProfile(self, request, context):
+        """Changes what a member says of itself: only what the request holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseMember(self, request, context):
+        """Forgets the person for good, under every id that it has had. There is no way back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """Who was erased, in the order of time, so that a service that was restored from a backup can forget them again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLooks(self, request, context):
+        """Who looked at which personal data of a member, the latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTimeline(self, request, context):
+        """What happened with a member, the latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EnrollPayers(self, request, context):
         """Who these payers are; whoever is new becomes a provisional member. Up to 1,000, in the order of the input; safe to
         repeat. Refused as a whole, and nobody enrolled, when one of them is not right.
@@ -124,6 +256,61 @@ def add_MembersServicer_to_server(servicer, server):
                     servicer.ResolveIdentities,
                     request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesRequest.FromString,
                     response_serializer=protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesResponse.SerializeToString,
+            ),
+            'AddIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddIdentity,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.AddIdentityRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.SerializeToString,
+            ),
+            'RemoveIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveIdentity,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.RemoveIdentityRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.SerializeToString,
+            ),
+            'ReportLost': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportLost,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.RemoveIdentityRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.SerializeToString,
+            ),
+            'ReplaceIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplaceIdentity,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ReplaceIdentityRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.SerializeToString,
+            ),
+            'MergeMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeMembers,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.MergeMembersRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.MergeMembersResponse.SerializeToString,
+            ),
+            'SplitMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitMembers,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.SplitMembersRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.SplitMembersResponse.SerializeToString,
+            ),
+            'UpdateProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProfile,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.UpdateProfileRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.UpdateProfileResponse.SerializeToString,
+            ),
+            'EraseMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseMember,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.EraseMemberRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.EraseMemberResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ListErasuresRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.ListErasuresResponse.SerializeToString,
+            ),
+            'ListLooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLooks,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.ListLooksRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.ListLooksResponse.SerializeToString,
+            ),
+            'GetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTimeline,
+                    request_deserializer=protos_dot_members_dot_v1_dot_members__pb2.GetTimelineRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_members__pb2.GetTimelineResponse.SerializeToString,
             ),
             'EnrollPayers': grpc.unary_unary_rpc_method_handler(
                     servicer.EnrollPayers,
@@ -240,6 +427,303 @@ class Members:
             '/huitou.members.v1.Members/ResolveIdentities',
             protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesRequest.SerializeToString,
             protos_dot_members_dot_v1_dot_members__pb2.ResolveIdentitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/AddIdentity',
+            protos_dot_members_dot_v1_dot_members__pb2.AddIdentityRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/RemoveIdentity',
+            protos_dot_members_dot_v1_dot_members__pb2.RemoveIdentityRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportLost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/ReportLost',
+            protos_dot_members_dot_v1_dot_members__pb2.RemoveIdentityRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplaceIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/ReplaceIdentity',
+            protos_dot_members_dot_v1_dot_members__pb2.ReplaceIdentityRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.IdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/MergeMembers',
+            protos_dot_members_dot_v1_dot_members__pb2.MergeMembersRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.MergeMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SplitMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/SplitMembers',
+            protos_dot_members_dot_v1_dot_members__pb2.SplitMembersRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.SplitMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/UpdateProfile',
+            protos_dot_members_dot_v1_dot_members__pb2.UpdateProfileRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.UpdateProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/EraseMember',
+            protos_dot_members_dot_v1_dot_members__pb2.EraseMemberRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.EraseMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/ListErasures',
+            protos_dot_members_dot_v1_dot_members__pb2.ListErasuresRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.ListErasuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/ListLooks',
+            protos_dot_members_dot_v1_dot_members__pb2.ListLooksRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.ListLooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Members/GetTimeline',
+            protos_dot_members_dot_v1_dot_members__pb2.GetTimelineRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_members__pb2.GetTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,28 @@ class MembersStub:
     """Up to 1,000. Those who do not exist, or whom the caller may not see, are left out."""
     ResolveIdentities: _grpc.UnaryUnaryMultiCallable[_members_pb2.ResolveIdentitiesRequest, _members_pb2.ResolveIdentitiesResponse]
     """Who has these identities; up to 1,000, in the order of the input, empty where nobody has it."""
+    AddIdentity: _grpc.UnaryUnaryMultiCallable[_members_pb2.AddIdentityRequest, _members_pb2.IdentityResponse]
+    """Gives a member an identity that it has proved. When a provisional member is on either side of it, both become one."""
+    RemoveIdentity: _grpc.UnaryUnaryMultiCallable[_members_pb2.RemoveIdentityRequest, _members_pb2.IdentityResponse]
+    """Takes an identity away; whoever proves it next has it."""
+    ReportLost: _grpc.UnaryUnaryMultiCallable[_members_pb2.RemoveIdentityRequest, _members_pb2.IdentityResponse]
+    """A lost card names nobody any more, and nobody can join by it."""
+    ReplaceIdentity: _grpc.UnaryUnaryMultiCallable[_members_pb2.ReplaceIdentityRequest, _members_pb2.IdentityResponse]
+    """One identity for another in one step: a new phone number."""
+    MergeMembers: _grpc.UnaryUnaryMultiCallable[_members_pb2.MergeMembersRequest, _members_pb2.MergeMembersResponse]
+    """Makes one of two members that are the same person. The older stays; both ids mean it from then on."""
+    SplitMembers: _grpc.UnaryUnaryMultiCallable[_members_pb2.SplitMembersRequest, _members_pb2.SplitMembersResponse]
+    """Undoes a merge. What was spent meanwhile stays spent."""
+    UpdateProfile: _grpc.UnaryUnaryMultiCallable[_members_pb2.UpdateProfileRequest, _members_pb2.UpdateProfileResponse]
+    """Changes what a member says of itself: only what the request holds."""
+    EraseMember: _grpc.UnaryUnaryMultiCallable[_members_pb2.EraseMemberRequest, _members_pb2.EraseMemberResponse]
+    """Forgets the person for good, under every id that it has had. There is no way back."""
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_members_pb2.ListErasuresRequest, _members_pb2.ListErasuresResponse]
+    """Who was erased, in the order of time, so that a service that was restored from a backup can forget them again."""
+    ListLooks: _grpc.UnaryUnaryMultiCallable[_members_pb2.ListLooksRequest, _members_pb2.ListLooksResponse]
+    """Who looked at which personal data of a member, the latest first."""
+    GetTimeline: _grpc.UnaryUnaryMultiCallable[_members_pb2.GetTimelineRequest, _members_pb2.GetTimelineResponse]
+    """What happened with a member, the latest first."""
     EnrollPayers: _grpc.UnaryUnaryMultiCallable[_members_pb2.EnrollPayersRequest, _members_pb2.EnrollPayersResponse]
     """Who these payers are; whoever is new becomes a provisional member. Up to 1,000, in the order of the input; safe to
     repeat. Refused as a whole, and nobody enrolled, when one of them is not right.
@@ -59,6 +81,28 @@ class MembersAsyncStub(MembersStub):
     """Up to 1,000. Those who do not exist, or whom the caller may not see, are left out."""
     ResolveIdentities: _aio.UnaryUnaryMultiCallable[_members_pb2.ResolveIdentitiesRequest, _members_pb2.ResolveIdentitiesResponse]  # type: ignore[assignment]
     """Who has these identities; up to 1,000, in the order of the input, empty where nobody has it."""
+    AddIdentity: _aio.UnaryUnaryMultiCallable[_members_pb2.AddIdentityRequest, _members_pb2.IdentityResponse]  # type: ignore[assignment]
+    """Gives a member an identity that it has proved. When a provisional member is on either side of it, both become one."""
+    RemoveIdentity: _aio.UnaryUnaryMultiCallable[_members_pb2.RemoveIdentityRequest, _members_pb2.IdentityResponse]  # type: ignore[assignment]
+    """Takes an identity away; whoever proves it next has it."""
+    ReportLost: _aio.UnaryUnaryMultiCallable[_members_pb2.RemoveIdentityRequest, _members_pb2.IdentityResponse]  # type: ignore[assignment]
+    """A lost card names nobody any more, and nobody can join by it."""
+    ReplaceIdentity: _aio.UnaryUnaryMultiCallable[_members_pb2.ReplaceIdentityRequest, _members_pb2.IdentityResponse]  # type: ignore[assignment]
+    """One identity for another in one step: a new phone number."""
+    MergeMembers: _aio.UnaryUnaryMultiCallable[_members_pb2.MergeMembersRequest, _members_pb2.MergeMembersResponse]  # type: ignore[assignment]
+    """Makes one of two members that are the same person. The older stays; both ids mean it from then on."""
+    SplitMembers: _aio.UnaryUnaryMultiCallable[_members_pb2.SplitMembersRequest, _members_pb2.SplitMembersResponse]  # type: ignore[assignment]
+    """Undoes a merge. What was spent meanwhile stays spent."""
+    UpdateProfile: _aio.UnaryUnaryMultiCallable[_members_pb2.UpdateProfileRequest, _members_pb2.UpdateProfileResponse]  # type: ignore[assignment]
+    """Changes what a member says of itself: only what the request holds."""
+    EraseMember: _aio.UnaryUnaryMultiCallable[_members_pb2.EraseMemberRequest, _members_pb2.EraseMemberResponse]  # type: ignore[assignment]
+    """Forgets the person for good, under every id that it has had. There is no way back."""
+    ListErasures: _aio.UnaryUnaryMultiCallable[_members_pb2.ListErasuresRequest, _members_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Who was erased, in the order of time, so that a service that was restored from a backup can forget them again."""
+    ListLooks: _aio.UnaryUnaryMultiCallable[_members_pb2.ListLooksRequest, _members_pb2.ListLooksResponse]  # type: ignore[assignment]
+    """Who looked at which personal data of a member, the latest first."""
+    GetTimeline: _aio.UnaryUnaryMultiCallable[_members_pb2.GetTimelineRequest, _members_pb2.GetTimelineResponse]  # type: ignore[assignment]
+    """What happened with a member, the latest first."""
     EnrollPayers: _aio.UnaryUnaryMultiCallable[_members_pb2.EnrollPayersRequest, _members_pb2.EnrollPayersResponse]  # type: ignore[assignment]
     """Who these payers are; whoever is new becomes a provisional member. Up to 1,000, in the order of the input; safe to
     repeat. Refused as a whole, and nobody enrolled, when one of them is not right.
@@ -98,6 +142,94 @@ class MembersServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_members_pb2.ResolveIdentitiesResponse, _abc.Awaitable[_members_pb2.ResolveIdentitiesResponse]]:
         """Who has these identities; up to 1,000, in the order of the input, empty where nobody has it."""
+
+    @_abc_1.abstractmethod
+    def AddIdentity(
+        self,
+        request: _members_pb2.AddIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.IdentityResponse, _abc.Awaitable[_members_pb2.IdentityResponse]]:
+        """Gives a member an identity that it has proved. When a provisional member is on either side of it, both become one."""
+
+    @_abc_1.abstractmethod
+    def RemoveIdentity(
+        self,
+        request: _members_pb2.RemoveIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.IdentityResponse, _abc.Awaitable[_members_pb2.IdentityResponse]]:
+        """Takes an identity away; whoever proves it next has it."""
+
+    @_abc_1.abstractmethod
+    def ReportLost(
+        self,
+        request: _members_pb2.RemoveIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.IdentityResponse, _abc.Awaitable[_members_pb2.IdentityResponse]]:
+        """A lost card names nobody any more, and nobody can join by it."""
+
+    @_abc_1.abstractmethod
+    def ReplaceIdentity(
+        self,
+        request: _members_pb2.ReplaceIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.IdentityResponse, _abc.Awaitable[_members_pb2.IdentityResponse]]:
+        """One identity for another in one step: a new phone number."""
+
+    @_abc_1.abstractmethod
+    def MergeMembers(
+        self,
+        request: _members_pb2.MergeMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.MergeMembersResponse, _abc.Awaitable[_members_pb2.MergeMembersResponse]]:
+        """Makes one of two members that are the same person. The older stays; both ids mean it from then on."""
+
+    @_abc_1.abstractmethod
+    def SplitMembers(
+        self,
+        request: _members_pb2.SplitMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.SplitMembersResponse, _abc.Awaitable[_members_pb2.SplitMembersResponse]]:
+        """Undoes a merge. What was spent meanwhile stays spent."""
+
+    @_abc_1.abstractmethod
+    def UpdateProfile(
+        self,
+        request: _members_pb2.UpdateProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.UpdateProfileResponse, _abc.Awaitable[_members_pb2.UpdateProfileResponse]]:
+        """Changes what a member says of itself: only what the request holds."""
+
+    @_abc_1.abstractmethod
+    def EraseMember(
+        self,
+        request: _members_pb2.EraseMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.EraseMemberResponse, _abc.Awaitable[_members_pb2.EraseMemberResponse]]:
+        """Forgets the person for good, under every id that it has had. There is no way back."""
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _members_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.ListErasuresResponse, _abc.Awaitable[_members_pb2.ListErasuresResponse]]:
+        """Who was erased, in the order of time, so that a service that was restored from a backup can forget them again."""
+
+    @_abc_1.abstractmethod
+    def ListLooks(
+        self,
+        request: _members_pb2.ListLooksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.ListLooksResponse, _abc.Awaitable[_members_pb2.ListLooksResponse]]:
+        """Who looked at which personal data of a member, the latest first."""
+
+    @_abc_1.abstractmethod
+    def GetTimeline(
+        self,
+        request: _members_pb2.GetTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_members_pb2.GetTimelineResponse, _abc.Awaitable[_members_pb2.GetTimelineResponse]]:
+        """What happened with a member, the latest first."""
 
     @_abc_1.abstractmethod
     def EnrollPayers(

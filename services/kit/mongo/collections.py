@@ -35,6 +35,9 @@ class Keyed:
 SCHEMA = frozenset({"create", "drop", "createIndexes", "dropIndexes", "listIndexes", "collMod", "killCursors"})
 """Commands on a collection that go to every shard by their nature."""
 
+EVERYWHERE = "asked of every shard on purpose"
+"""As a find's `comment`: a migration or a job goes through all there is, which no user waits for."""
+
 JOINS = ("$lookup", "$graphLookup", "$unionWith", "$out", "$merge")
 """Stages that touch a second collection; whether they carry its key cannot be seen, so keyed ones are refused."""
 
@@ -63,7 +66,7 @@ class ShardKeyListener(CommandListener):
         target = event.command.get("collection") if name == "getMore" else event.command.get(name)
         if event.database_name not in self._database_names or not isinstance(target, str):
             return
-        if name in SCHEMA or name == "getMore":
+        if name in SCHEMA or name == "getMore" or (name == "find" and event.command.get("comment") == EVERYWHERE):
             return
         if (keyed := self._declared.get(target)) is None:
             self.misses.append(f"{name} {target}: the collection is not declared")

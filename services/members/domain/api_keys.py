@@ -7,11 +7,15 @@ from enum import StrEnum
 from hashlib import sha256
 
 from services.kit.errors import Kind, Problem
+from services.members.domain.visibility import STAFF_ROLES, Role
 
 SCOPES = frozenset(
     {
         "members:read",
         "members:write",
+        "members:merge",
+        "members:erase",
+        "members:audit",
         "purchases:read",
         "purchases:write",
         "points:read",
@@ -42,6 +46,8 @@ MEMBER_SCOPES = frozenset(
 """What guests may do with their own data without being told so: who makes a guest's key gives all this away."""
 
 MAX_SUBJECT_LENGTH = 200
+
+_ROLES = frozenset(role.value for role in STAFF_ROLES)
 
 
 class KeyKind(StrEnum):
@@ -88,6 +94,7 @@ class ApiKey:
     created_at: datetime
     created_by: str
     revoked_at: datetime | None = None
+    role: str = ""  # of staff: a role of `visibility.STAFF_ROLES`
 
     @property
     def caller_id(self) -> str:
@@ -102,6 +109,7 @@ class Authority:
     scopes: frozenset[str]
     stores: frozenset[str]
     all_scopes: bool = False
+    role: str = ""
 
 
 def secret_of(kind: KeyKind, randomness: bytes) -> str:
@@ -122,6 +130,10 @@ def check_key(key: ApiKey) -> None:
         raise InvalidApiKeyError(field="scopes", why=f"there is no scope {unknown[0]}; there are {_list(SCOPES)}")
     if key.kind is KeyKind.MEMBER and (key.scopes or key.stores):
         raise InvalidApiKeyError(field="scopes", why="a member's key has neither scopes nor stores")
+    if key.role and key.kind is not KeyKind.STAFF:
+        raise InvalidApiKeyError(field="role", why="only staff have roles")
+    if key.role and key.role not in STAFF_ROLES:
+        raise InvalidApiKeyError(field="role", why=f"there is no role {key.role}; there are {_list(_ROLES)}")
     if key.kind is KeyKind.TILL and len(key.stores) != 1:
         raise InvalidApiKeyError(field="storeIds", why="a till has exactly one store")
 
@@ -131,6 +143,8 @@ def check_authority(key: ApiKey, maker: Authority) -> None:
     wanted = MEMBER_SCOPES if key.kind is KeyKind.MEMBER else key.scopes
     if not maker.all_scopes and (beyond := wanted - maker.scopes):
         raise TooMuchForKeyError(field="scopes", what=f"the scope {_list(beyond)}")
+    if key.kind is KeyKind.STAFF and not maker.all_scopes and maker.role not in (Role.ADMIN, key.role):
+        raise TooMuchForKeyError(field="role", what=f"the role {key.role or Role.SERVICE_AGENT}")
     if not _covers(maker, key):
         raise TooMuchForKeyError(field="storeIds", what="other stores than the caller's own")
 

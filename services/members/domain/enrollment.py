@@ -164,8 +164,8 @@ def _answer_again(first: Used, command: Enroll) -> Enrolled | Problem:
 
 def _obstacle(command: Enroll, holders: Mapping[Hashed, str], stores: Collection[InChain]) -> Problem | None:
     member = command.member
-    if member.store and (command.chain, member.store) not in stores:
-        return NoStoreError(field="storeId", store=member.store)
+    if member.source.store and (command.chain, member.source.store) not in stores:
+        return NoStoreError(field="storeId", store=member.source.store)
     taken = [number for number, hashed in enumerate(command.hashes) if (command.chain, hashed) in holders]
     if not taken:
         return None

@@ -12,10 +12,13 @@ MAX_VALUE_LENGTH = 254
 """Characters of any identity as it comes: what RFC 5321 leaves for an e-mail address."""
 
 MAX_EXTERNAL_LENGTH = 128
+MAX_ACCOUNT_LENGTH = 128
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PAYER = re.compile(r"[0-9a-f]{64}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.:/]{3,127}")
+_CARD = re.compile(r"[0-9A-Z]{4,32}")
 _PHONE_PUNCTUATION = re.compile(r"\(0\)|[\s().\-/]")  # "(0)" is the trunk digit in "+44 (0)20 …"
 _BARE_MOBILES = {"86": re.compile(r"1[3-9][0-9]{9}")}
 """National mobile numbers that cannot be mistaken for anything else, by calling code."""
@@ -28,6 +31,23 @@ class IdentityKind(StrEnum):
     EMAIL = "email"
     EXTERNAL = "external"
     PAYER = "payer"
+    WECHAT_OPENID = "wechat_openid"
+    WECHAT_UNIONID = "wechat_unionid"
+    ALIPAY = "alipay"
+    CARD = "card"
+    DEVICE = "device"
+
+
+PROVING = frozenset(
+    {
+        IdentityKind.PHONE,
+        IdentityKind.EMAIL,
+        IdentityKind.WECHAT_OPENID,
+        IdentityKind.WECHAT_UNIONID,
+        IdentityKind.ALIPAY,
+    }
+)
+"""What somebody can show to be theirs, so that who has become a member by paying is one for good."""
 
 
 class InvalidIdentityError(Problem):
@@ -39,8 +59,9 @@ class InvalidIdentityError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An identity in its one writing: a phone as E.164, an e-mail in lower case, the chain's own id trimmed,
-    a payment account as the hash that points makes of it."""
+    """An identity in its one writing: a phone as E.164, an e-mail in lower case, a card in capitals without spaces,
+    the chain's own id trimmed, a payment account as the hash that points makes of it. WeChat's and Alipay's ids and a
+    device's are taken as they come: an openid is the app's own, so several apps write "APPID/OPENID"."""
 
     kind: IdentityKind
     value: str
@@ -62,6 +83,10 @@ def identity(kind: IdentityKind, text: str, *, calling_code: str, field: str) ->
             return Identity(kind, _external(text, field=field))
         case IdentityKind.PAYER:
             return Identity(kind, _payer(text, field=field))
+        case IdentityKind.CARD:
+            return Identity(kind, _card(text, field=field))
+        case IdentityKind.WECHAT_OPENID | IdentityKind.WECHAT_UNIONID | IdentityKind.ALIPAY | IdentityKind.DEVICE:
+            return Identity(kind, _account(text, field=field))
 
 
 def _phone(text: str, *, calling_code: str, field: str) -> str:
@@ -94,6 +119,29 @@ def _payer(text: str, *, field: str) -> str:
     if not _PAYER.fullmatch(text):
         raise InvalidIdentityError(field=field, why="a payer is a keyed hash of 64 lower-case hex characters")
     return text
+
+
+def _card(text: str, *, field: str) -> str:
+    number = _PHONE_PUNCTUATION.sub("", _visible(text)).upper()
+    if not _CARD.fullmatch(number):
+        raise InvalidIdentityError(field=field, why="a card's number has 4 to 32 letters and digits")
+    return number
+
+
+def _account(text: str, *, field: str) -> str:
+    value = text.strip()
+    if not _ACCOUNT.fullmatch(value):
+        why = f"such an id has 4 to {MAX_ACCOUNT_LENGTH} letters, digits and signs of _-.:/"
+        raise InvalidIdentityError(field=field, why=why)
+    return value
+
+
+def payer_hash(payment_kind: str, account: str, *, chain: str, key: bytes) -> str:
+    """Return what points calls a payment account: HMAC-SHA256 (hex) under the platform's `key`.
+
+    The same as points makes of the payer on a receipt, so that an app that knows whom it let pay can say so here.
+    """
+    return hmac.digest(key, f"{chain}\0payer:{payment_kind}\0{account}".encode(), "sha256").hex()
 
 
 def _visible(text: str) -> str:

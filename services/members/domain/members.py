@@ -1,15 +1,19 @@
-"""A member: who it is, and how it came."""
+"""A member: who it is, how it came, and what became of it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.kit.errors import Kind, Problem
-from services.members.domain.identities import Identity, IdentityKind, masked
+from services.members.domain.profiles import InvalidMemberError, Profile, check_profile
 from services.members.domain.visits import Visits
 
-MAX_IDENTITIES = 20
-MAX_NAME_LENGTH = 200
+MAX_ABSORBED = 50
+"""Members that may have become one: far more than one person leaves behind, few enough to ask for at once."""
+
+MAX_SOURCE_LENGTH = 200
+MAX_TAGS = 100
+MAX_TAG_LENGTH = 64
 
 CLOCK_SLACK = timedelta(minutes=5)
 """How far a till's clock may run ahead of ours."""
@@ -27,13 +31,9 @@ class Channel(StrEnum):
     STAFF = "staff"
     IMPORT = "import"
     PAYMENT = "payment"
-
-
-class InvalidMemberError(Problem):
-    """The member is not right: {why}."""
-
-    kind = Kind.INVALID
-    code = "INVALID_MEMBER"
+    BOOKING = "booking"
+    EVENT = "event"
+    OPINION_LEADER = "opinion_leader"
 
 
 class NoMemberError(Problem):
@@ -44,11 +44,19 @@ class NoMemberError(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """The person behind a member. `name` may be empty."""
+class Source:
+    """Who or what brought a member; each empty where it does not apply.
 
-    name: str
-    identities: tuple[Identity, ...]
+    `store` and `staff` are ids of the chain's, `campaign` and `link` what the app or site was opened with, `referrer`
+    the member who recommended the chain, `partner` the partner's or opinion leader's code.
+    """
+
+    store: str = ""
+    staff: str = ""
+    campaign: str = ""
+    referrer: str = ""
+    partner: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +69,50 @@ class FirstPayment:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member. `store` is where it was enrolled, empty when not in a store.
+    """A member. A provisional one became a member by its `first_payment`, and has proved nothing yet.
 
-    A provisional one became a member by its `first_payment`, and has proved nothing yet.
+    One that was merged into another is there for its id only, and for the day on which that is undone. One that was
+    erased has neither profile nor identities, for ever.
     """
 
     id: str
     profile: Profile
     enrolled_at: datetime
     channel: Channel
-    store: str
+    source: Source = field(default_factory=Source)
     visits: Visits = field(default_factory=Visits)
     provisional: bool = False
     first_payment: FirstPayment | None = None
+    tags: tuple[str, ...] = ()
+    merged_into: str = ""  # the member who took this one over
+    merge: str = ""  # by which merge
+    absorbed: tuple[str, ...] = ()  # those whom this one took over, and those whom they had
+    steps: int = 0  # how many merges, one after the other, lie at most between one of those and this one
+    erased_at: datetime | None = None
+    version: int = 1  # grows by one with every change to what is said here, visits apart
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids under which something may be known of this member, its own first."""
+        return (self.id, *self.absorbed)
+
+
+def check_tags(tags: tuple[str, ...]) -> None:
+    """Refuse what no tags can be: many, twice the same, or one that people cannot read."""
+    if len(tags) > MAX_TAGS or len(set(tags)) < len(tags):
+        raise InvalidMemberError(field="tags", why=f"a member has at most {MAX_TAGS} tags, each once")
+    for number, tag in enumerate(tags):
+        if not 1 <= len(tag) <= MAX_TAG_LENGTH or not tag.isprintable() or tag != tag.strip():
+            raise InvalidMemberError(field=f"tags.{number}", why=f"a tag has 1 to {MAX_TAG_LENGTH} visible characters")
 
 
 def check_member(member: Member, *, now: datetime) -> None:
     """Refuse, with the field at fault, what no new member can be."""
-    profile = member.profile
-    if len(profile.name) > MAX_NAME_LENGTH or not profile.name.isprintable():
-        raise InvalidMemberError(field="profile.name", why=f"a name has at most {MAX_NAME_LENGTH} visible characters")
-    for number, identity in enumerate(profile.identities):
-        if identity in profile.identities[:number]:
-            raise InvalidMemberError(field=f"profile.identities.{number}", why="it has this identity twice")
+    check_profile(member.profile, today=now.date())
+    check_tags(member.tags)
     if member.enrolled_at > now + CLOCK_SLACK:
         raise InvalidMemberError(field="enrolledAt", why="the day it joined lies in the future")
-
-
-def without_payers(member: Member) -> Member:
-    """Return the member without its payment accounts, which even as hashes are nobody's to see."""
-    identities = tuple(one for one in member.profile.identities if one.kind is not IdentityKind.PAYER)
-    return replace(member, profile=replace(member.profile, identities=identities))
-
-
-def with_masked_identities(member: Member) -> Member:
-    """Return the member as those see it who serve guests but do not look after their data."""
-    identities = tuple(masked(identity) for identity in member.profile.identities)
-    return replace(member, profile=replace(member.profile, identities=identities))
+    for name in ("campaign", "partner", "link"):
+        text = getattr(member.source, name)
+        if len(text) > MAX_SOURCE_LENGTH or not text.isprintable():
+            raise InvalidMemberError(field=f"source.{name}", why=f"it has at most {MAX_SOURCE_LENGTH} characters")

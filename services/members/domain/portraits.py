@@ -1,13 +1,16 @@
-"""Portraits: what the other services tell of a member, added up."""
+"""Portraits: what happens with a member, added up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.members.domain.members import NoMemberError
+from services.members.domain.timeline import Happening, HappeningKind
 from services.members.domain.visits import Paid, Visits, after
 
 InChain = tuple[str, str]
 """A chain, and the id of a member of it."""
+
+_COUPONS = {HappeningKind.COUPON_ISSUED: 1, HappeningKind.COUPON_REDEEMED: -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,46 +22,40 @@ class Portrait:
     open_cases: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CouponsChanged:
-    """The member has `by` more coupons to use."""
+def taken_in(
+    told: Sequence[Happening], portraits: Mapping[InChain, Portrait], *, gone_to: Mapping[InChain, InChain]
+) -> dict[InChain, Portrait]:
+    """Return the portraits that `told` changes, folded in its order. Raises NoMemberError where there is none.
 
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class CasesChanged:
-    """`by` more complaints of the member wait for an answer."""
-
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One thing that was told of one member."""
-
-    chain: str
-    member: str
-    fact: Paid | CouponsChanged | CasesChanged
-
-
-def taken_in(told: Sequence[Told], portraits: Mapping[InChain, Portrait]) -> dict[InChain, Portrait]:
-    """Return the portraits that `told` changes, folded in its order. Raises NoMemberError where there is none."""
+    What is told of a member that was merged belongs to the portrait of the one that it has gone to.
+    """
     changed: dict[InChain, Portrait] = {}
     for one in told:
-        key = one.chain, one.member
+        key = gone_to.get((one.chain, one.member), (one.chain, one.member))
         portrait = changed.get(key) or portraits.get(key)
         if portrait is None:
             raise NoMemberError(member=one.member)
-        changed[key] = _with(portrait, one.fact)
+        changed[key] = _with(portrait, one)
     return changed
 
 
-def _with(portrait: Portrait, fact: Paid | CouponsChanged | CasesChanged) -> Portrait:
-    match fact:
-        case Paid():
-            return replace(portrait, visits=after(portrait.visits, fact))
-        case CouponsChanged():
-            return replace(portrait, open_coupons=portrait.open_coupons + fact.by)
-        case CasesChanged():
-            return replace(portrait, open_cases=portrait.open_cases + fact.by)
+def portrait_from(happenings: Iterable[Happening]) -> Portrait:
+    """Return the portrait of all that ever happened, in whatever order it is told."""
+    portrait = Portrait()
+    for one in happenings:
+        portrait = _with(portrait, one)
+    return portrait
+
+
+def _with(portrait: Portrait, one: Happening) -> Portrait:
+    match one.kind:
+        case HappeningKind.PURCHASE:
+            return replace(
+                portrait, visits=after(portrait.visits, Paid(one.at, one.amount, one.currency, one.time_zone))
+            )
+        case HappeningKind.COUPON_ISSUED | HappeningKind.COUPON_REDEEMED:
+            return replace(portrait, open_coupons=portrait.open_coupons + _COUPONS[one.kind])
+        case HappeningKind.CASE_OPENED:
+            return replace(portrait, open_cases=portrait.open_cases + 1)
+        case _:
+            return portrait

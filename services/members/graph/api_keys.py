@@ -23,6 +23,18 @@ class ApiKeyKind(Enum):
     TILL = strawberry.enum_value("TILL", description="A cash register or an ordering kiosk.")
 
 
+@strawberry.enum(description="As what somebody of the staff looks at guests.")
+class StaffRole(Enum):
+    """Roles, named as in the proto."""
+
+    CASHIER = strawberry.enum_value("CASHIER", description="First names, needs, the last digits of phones.")
+    STORE_MANAGER = strawberry.enum_value("STORE_MANAGER", description="Names too.")
+    SERVICE_AGENT = strawberry.enum_value("SERVICE_AGENT", description="Everything, to look after guests.")
+    MARKETER = strawberry.enum_value("MARKETER", description="What guests are selected by; no contacts.")
+    ANALYST = strawberry.enum_value("ANALYST", description="Nobody by name.")
+    ADMIN = strawberry.enum_value("ADMIN", description="Everything; may give any role.")
+
+
 @strawberry.input(description="A key as it should be. It cannot have more than the key that makes it.")
 class CreateApiKeyInput:
     """A new key."""
@@ -34,6 +46,9 @@ class CreateApiKeyInput:
     )
     store_ids: list[strawberry.ID] = strawberry.field(
         default_factory=list, description="Limited to these stores; empty: all. A till has exactly one."
+    )
+    role: StaffRole | None = strawberry.field(
+        default=None, description="Of staff: as what it looks at guests; null: as a service agent."
     )
 
 
@@ -98,6 +113,7 @@ class ApiKeyMutation:
             subject=wish.subject,
             scopes=wish.scopes,
             store_ids=wish.store_ids,
+            role=wish.role.name.lower() if wish.role else "",
         )
         answer = await members.ask_once(members.stub(ChainsStub).CreateApiKey, request)
         return CreateApiKeyPayload(user_errors=[], id=strawberry.ID(answer.id), secret=answer.secret)

@@ -106,7 +106,7 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
             raise InvalidApiKeyError(field="kind", why="it is for a member, a staff member, a partner or a till")
         now = self.clock()
         created = await create_api_key(
-            WantedKey(kind, request.subject, frozenset(request.scopes), frozenset(request.store_ids)),
+            WantedKey(kind, request.subject, frozenset(request.scopes), frozenset(request.store_ids), request.role),
             caller=caller(),
             key_id=self.make_id("key", now),
             randomness=self.random_bytes(SECRET_BYTES),
@@ -122,11 +122,12 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
 
     async def Authenticate(self, request: pb.AuthenticateRequest, _context: Any) -> pb.AuthenticateResponse:  # noqa: N802 - gRPC's name
         """Tell whose a secret is."""
-        key = await authenticate(request.secret_sha256, keys=self.keys.keys)
+        key = await authenticate(request.secret_sha256, keys=self.keys.keys, members=self.keys.members)
         return pb.AuthenticateResponse(
             chain_id=key.chain,
             kind=KEY_KIND_OF[key.kind],
             id=key.caller_id,
             scopes=sorted(key.scopes),
             store_ids=sorted(key.stores),
+            role=key.role,
         )

@@ -12,24 +12,37 @@ from services.kit.rpc.problems import to_proto
 from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
 from services.members.domain.enrollment import Enrolled
-from services.members.rpc.words import member_proto, wanted_member, wanted_payer, written_identity
+from services.members.rpc.changes import ChangeCalls
+from services.members.rpc.member_words import member_proto, wanted_member, wanted_payer, written_identity
+from services.members.rpc.records import RecordCalls, Records
+from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.enrollment import Desk, enroll_members
-from services.members.usecases.members import IdentityFinder, MemberFinder, get_members, resolve_identities
+from services.members.usecases.looks import note_look
+from services.members.usecases.members import (
+    IdentityFinder,
+    MemberFinder,
+    get_members,
+    resolve_identities,
+    role_of,
+)
 from services.members.usecases.payers import StoreFinder, enroll_payers
+from services.members.usecases.timelines import IdFinder
 
 
-class Finder(MemberFinder, IdentityFinder, Protocol):
+class Finder(MemberFinder, IdentityFinder, IdFinder, Protocol):
     """Where members are looked up, by id and by identity."""
 
 
-@dataclass(frozen=True, slots=True)
-class MembersServicer(members_pb2_grpc.MembersServicer):
+@dataclass(frozen=True)
+class MembersServicer(ChangeCalls, RecordCalls, members_pb2_grpc.MembersServicer):
     """protos/members/v1/members.proto."""
 
     desk: Desk
-    members: Finder
+    ids: Finder
     stores: StoreFinder
     clocks: ChainClocks
+    changes: ChangeDesk
+    records: Records
 
     async def EnrollMember(self, request: pb.EnrollMemberRequest, _context: Any) -> pb.EnrollMemberResponse:  # noqa: N802 - gRPC's name
         """Enroll one member."""
@@ -52,8 +65,20 @@ class MembersServicer(members_pb2_grpc.MembersServicer):
 
     async def GetMembers(self, request: pb.GetMembersRequest, _context: Any) -> pb.GetMembersResponse:  # noqa: N802 - gRPC's name
         """Show members."""
-        members = await get_members(request.ids, caller=caller(), members=self.members)
-        return pb.GetMembersResponse(members=[member_proto(member) for member in members])
+        who = caller()
+        found = await get_members(request.ids, caller=who, members=self.ids)
+        now = await self.clocks.now(who.chain)
+        await note_look(
+            [one.member for one in found],
+            caller=who,
+            role=role_of(who),
+            look_id=self.desk.make_id("look", now),
+            now=now,
+            looks=self.records.looks,
+        )
+        return pb.GetMembersResponse(
+            members=[member_proto(one.member) for one in found], asked_ids=[one.asked for one in found]
+        )
 
     async def ResolveIdentities(  # noqa: N802 - gRPC's name
         self, request: pb.ResolveIdentitiesRequest, _context: Any
@@ -63,7 +88,7 @@ class MembersServicer(members_pb2_grpc.MembersServicer):
             [written_identity(one) for one in request.identities],
             caller=caller(),
             chains=self.desk.chains,
-            identities=self.members,
+            identities=self.ids,
         )
         return pb.ResolveIdentitiesResponse(member_ids=member_ids)
 

@@ -58,6 +58,7 @@ def _document(key: ApiKey) -> Document:
         "created_at": key.created_at,
         "created_by": key.created_by,
         "revoked_at": key.revoked_at,
+        "role": key.role,
     }
 
 
@@ -73,4 +74,5 @@ def _key_of(document: Document) -> ApiKey:
         created_at=document["created_at"],
         created_by=document["created_by"],
         revoked_at=document["revoked_at"],
+        role=document.get("role", ""),  # keys from before roles have none
     )

@@ -17,6 +17,8 @@ MEMBERS = Keyed("members", ("chain", "member"))
 IDENTITIES = Keyed("identities", ("chain", "hash"))
 """Who has an identity. The unique index is what keeps it to one member, whatever else goes wrong."""
 
+MERGES = Keyed("merges", ("chain", "merge"))
+
 INDEXES = {
     CHAINS: [IndexModel([("chain", ASCENDING)], name="by_chain", unique=True)],
     # No unique index on the code: it cannot begin with the shard key. Saving takes turns by the chain's document.
@@ -29,4 +31,12 @@ INDEXES = {
     API_KEY_PLACES: [IndexModel([("chain", ASCENDING), ("key", ASCENDING)], name="by_key", unique=True)],
     MEMBERS: [IndexModel([("chain", ASCENDING), ("member", ASCENDING)], name="by_member", unique=True)],
     IDENTITIES: [IndexModel([("chain", ASCENDING), ("hash", ASCENDING)], name="by_hash", unique=True)],
+}
+
+MERGING_INDEXES = {
+    IDENTITIES: [IndexModel([("chain", ASCENDING), ("member", ASCENDING)], name="by_member")],
+    MERGES: [
+        IndexModel([("chain", ASCENDING), ("merge", ASCENDING)], name="by_merge", unique=True),
+        IndexModel([("chain", ASCENDING), ("absorbed", ASCENDING)], name="by_absorbed"),
+    ],
 }

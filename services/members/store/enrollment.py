@@ -13,8 +13,11 @@ from services.kit.outbox.events import EventCursor
 from services.kit.outbox.outbox import Outbox
 from services.members import events
 from services.members.domain.enrollment import Enroll, Enrolled, Known, Used, use_of
+from services.members.domain.portraits import Portrait
 from services.members.store.collections import IDENTITIES, MEMBERS, STORES
-from services.members.store.documents import member_document
+from services.members.store.documents import member_content, portrait_document, profile_bytes
+from services.members.store.profiles import PROFILE, place
+from services.members.store.vault import Vault
 from services.members.usecases.enrollment import Fold
 
 InChain = Mapping[str, set[str]]
@@ -24,8 +27,8 @@ InChain = Mapping[str, set[str]]
 class MongoRoll:
     """Members, identities, command keys and the outbox of one service's database."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
-        self._database, self._outbox = database, outbox
+    def __init__(self, database: Database, vault: Vault, outbox: Outbox) -> None:
+        self._database, self._vault, self._outbox = database, vault, outbox
 
     async def commit(self, commands: Sequence[Enroll], fold: Fold) -> Sequence[Enrolled | Problem]:
         """Load, fold and write `commands` in one transaction; again from the load when somebody else was first.
@@ -49,7 +52,7 @@ class MongoRoll:
         for command in commands:
             keys[command.chain].update({command.key} - {""})
             hashes[command.chain].update(command.hashes)
-            stores[command.chain].update({command.member.store} - {""})
+            stores[command.chain].update({command.member.source.store} - {""})
         holders, existing = await asyncio.gather(
             self._find(IDENTITIES, "hash", hashes), self._find(STORES, "store", stores)
         )
@@ -84,8 +87,11 @@ class MongoRoll:
     async def _write(self, enrolled: Sequence[Enroll], session: Session) -> None:
         cursors = [EventCursor().next(command.at) for command in enrolled]
         members, identities, keys = [], [], []
-        for command, cursor in zip(enrolled, cursors, strict=True):
-            members.append(member_document(command.chain, command.member, cursor))
+        data_keys = await self._vault.make(
+            [(command.chain, command.member.id) for command in enrolled], now=enrolled[0].at, session=session
+        )
+        for command, cursor, data_key in zip(enrolled, cursors, data_keys, strict=True):
+            members.append(self._document(command, cursor, data_key))
             identities += _identity_documents(command)
             keys += [_key_document(command)] if command.key else []
         # Identities first: they are what two replicas most often both want, so the loser has written least.
@@ -94,6 +100,18 @@ class MongoRoll:
         await insert_new(self._database.collection(MEMBERS), members, session=session)
         told = [events.member_enrolled(command, cursor) for command, cursor in zip(enrolled, cursors, strict=True)]
         await self._outbox.write(told, session)
+
+    def _document(self, command: Enroll, cursor: EventCursor, data_key: bytes) -> Document:
+        chain, member = command.chain, command.member
+        where = place(chain, member.id, PROFILE)
+        return {
+            "chain": chain,
+            "member": member.id,
+            **member_content(member),
+            PROFILE: self._vault.seal(data_key, profile_bytes(member.profile), place=where),
+            "portrait": portrait_document(Portrait(member.visits)),
+            "events": {"sequence": cursor.sequence, "at": cursor.at},
+        }
 
 
 def _identity_documents(command: Enroll) -> list[Document]:

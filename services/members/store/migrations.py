@@ -1,9 +1,13 @@
 """What was done to the database of members, in order; a step that has run anywhere is never changed."""
 
+from collections.abc import Sequence
+
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
-from services.members.store.collections import INDEXES
+from services.members.store import looks, sealing, timeline
+from services.members.store.collections import INDEXES, MERGING_INDEXES
+from services.members.store.vault import Vault
 
 
 async def _first(database: Database) -> None:
@@ -11,7 +15,19 @@ async def _first(database: Database) -> None:
         await create_indexes(database, keyed, indexes)
 
 
-MIGRATIONS = (
-    Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
-    Migration(2, "what sandboxes have told", told.set_up),
-)
+def migrations(vault: Vault) -> Sequence[Migration]:
+    """Return the steps; `vault` is where the third one keeps the keys that it makes."""
+
+    async def seal(database: Database) -> None:
+        for keyed, indexes in MERGING_INDEXES.items():
+            await create_indexes(database, keyed, indexes)
+        await timeline.set_up(database)
+        await looks.set_up(database)
+        await vault.set_up()
+        await sealing.seal_members(database, vault)
+
+    return (
+        Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
+        Migration(2, "what sandboxes have told", told.set_up),
+        Migration(3, "profiles are sealed, members can be merged", seal),
+    )

@@ -1,32 +1,49 @@
-"""Portraits in MongoDB, within the transaction of the consumer that heard of something."""
+"""Portraits and timelines in MongoDB, within the transaction of the consumer that heard of something."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from pymongo import UpdateOne
 
+from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Database, Session
 from services.kit.mongo.guards import write_guarded
+from services.members.domain.merging import MOST_MERGES
 from services.members.domain.portraits import InChain, Portrait
+from services.members.domain.timeline import Happening
+from services.members.store import timeline
 from services.members.store.collections import MEMBERS
 from services.members.store.documents import portrait_document, portrait_of
+from services.members.usecases.portraits import FoundPortraits
 
-PORTRAIT = {"_id": False, "chain": True, "member": True, "portrait": True}
+PORTRAIT = {"_id": False, "chain": True, "member": True, "portrait": True, "merged_into": True}
 
 
 class MongoPortraits:
     """Portraits in one service's database. Read and written in one snapshot, so a change in between is a conflict."""
 
     def __init__(self, database: Database, session: Session) -> None:
-        self._members, self._session = database.collection(MEMBERS), session
+        self._database, self._session = database, session
+        self._members = database.collection(MEMBERS)
 
-    async def find(self, members: Collection[InChain]) -> Mapping[InChain, Portrait]:
-        """Return the portraits of those members that exist."""
-        condition = {
-            "chain": {"$in": sorted({chain for chain, _ in members})},
-            "member": {"$in": sorted({member for _, member in members})},
-        }
-        found = await self._members.find(condition, PORTRAIT, session=self._session).to_list(len(members))
-        return {(one["chain"], one["member"]): portrait_of(one) for one in found}
+    async def find(self, members: Collection[InChain]) -> FoundPortraits:
+        """Return the portraits of those members that exist, or of those whom they have gone to."""
+        portraits: dict[InChain, Portrait] = {}
+        next_of: dict[InChain, InChain] = {}
+        asked = set(members)
+        for _ in range(MOST_MERGES + 1):
+            for one in await self._read(asked):
+                key = one["chain"], one["member"]
+                portraits[key] = portrait_of(one)
+                if one["merged_into"]:
+                    next_of[key] = one["chain"], one["merged_into"]
+            asked = set(next_of.values()) - set(portraits)
+            if not asked:
+                break
+        return FoundPortraits(portraits, {key: _end(key, next_of) for key in members if key in next_of})
+
+    async def note(self, told: Sequence[Happening]) -> Sequence[Happening]:
+        """Write `told` into the timelines, and return what was not there before."""
+        return await timeline.note(self._database, told, session=self._session)
 
     async def keep(self, changed: Mapping[InChain, Portrait]) -> None:
         """Write portraits that were found before."""
@@ -35,3 +52,16 @@ class MongoPortraits:
             for (chain, member), portrait in sorted(changed.items())
         ]
         await write_guarded(self._members, writes, session=self._session)
+
+    async def _read(self, members: Collection[InChain]) -> list[Document]:
+        condition = {
+            "chain": {"$in": sorted({chain for chain, _ in members})},
+            "member": {"$in": sorted({member for _, member in members})},
+        }
+        return await self._members.find(condition, PORTRAIT, session=self._session).to_list(len(members))
+
+
+def _end(key: InChain, next_of: Mapping[InChain, InChain]) -> InChain:
+    while key in next_of:
+        key = next_of[key]
+    return key

@@ -1,6 +1,6 @@
 """API keys: create, revoke, and tell whose a secret is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -47,6 +47,7 @@ class WantedKey:
     subject: str
     scopes: frozenset[str]
     stores: frozenset[str]
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ async def create_api_key(
         secret_sha256=secret_hash(secret),
         created_at=now,
         created_by=f"{caller.kind}:{caller.id}",
+        role=wanted.role,
     )
     check_key(key)
     check_authority(key, _authority(caller))
@@ -100,16 +102,24 @@ async def revoke_api_key(key_id: str, *, caller: Principal, now: datetime, keys:
     return await keys.revoke(key, now=now)
 
 
-async def authenticate(secret_sha256: bytes, *, keys: ApiKeys) -> ApiKey:
-    """Return the key with this secret, unless there is none or it was revoked."""
+async def authenticate(secret_sha256: bytes, *, keys: ApiKeys, members: MemberFinder) -> ApiKey:
+    """Return the key with this secret, unless there is none or it was revoked.
+
+    A guest whose member was merged calls as the one that it has gone to; one that was erased is nobody.
+    """
     key = await keys.by_secret(secret_sha256)
     if key is None or key.revoked_at is not None:
         raise NoApiKeyError
-    return key
+    if key.kind is not KeyKind.MEMBER:
+        return key
+    member = (await members.find(key.chain, [key.subject])).get(key.subject)
+    if member is None or member.erased_at:
+        raise NoApiKeyError
+    return replace(key, subject=member.id)
 
 
 def _authority(caller: Principal) -> Authority:
-    return Authority(caller.scopes, caller.stores, all_scopes=caller.kind is Caller.OPERATOR)
+    return Authority(caller.scopes, caller.stores, all_scopes=caller.kind is Caller.OPERATOR, role=caller.role)
 
 
 async def _check_named(key: ApiKey, desk: KeyDesk) -> None:

@@ -19,29 +19,28 @@ from services.members.domain.enrollment import (
     fold,
 )
 from services.members.domain.identities import Identity, IdentityKind, InvalidIdentityError, identity, identity_hash
-from services.members.domain.members import (
-    MAX_IDENTITIES,
-    Channel,
-    InvalidMemberError,
-    Member,
-    Profile,
-    check_member,
-)
+from services.members.domain.members import Channel, Member, Source, check_member
+from services.members.domain.profiles import MAX_IDENTITIES, InvalidMemberError, Profile
+from services.members.domain.visibility import shown_to
 from services.members.usecases.chains import ChainFinder, callers_chain
 from services.members.usecases.limits import check_count
-from services.members.usecases.members import WrittenIdentity, shown_to
+from services.members.usecases.members import WrittenIdentity, role_of
 
 
 @dataclass(frozen=True, slots=True)
 class WantedMember:
-    """An enrollment as it came. `enrolled_at` None means now; `channel` is None when it was not said."""
+    """An enrollment as it came, its profile without the identities.
+
+    `enrolled_at` None means now; `channel` is None when it was not said.
+    """
 
     key: str
-    name: str
+    profile: Profile
     identities: tuple[WrittenIdentity, ...]
     enrolled_at: datetime | None
     channel: Channel | None
-    store: str
+    source: Source
+    tags: tuple[str, ...] = ()
 
 
 class Fold(Protocol):
@@ -113,9 +112,10 @@ def _command(wanted: WantedMember, *, chain: Chain, caller: Principal, member_id
         raise InvalidMemberError(field="channel", why="say over which channel it came")
     if wanted.channel is Channel.PAYMENT:
         raise InvalidMemberError(field="channel", why="only a payment makes a member over this channel")
-    profile = Profile(wanted.name.strip(), _identities(wanted.identities, chain))
-    store = _store(wanted.store, caller)
-    member = Member(member_id, profile, wanted.enrolled_at or now, wanted.channel, store)
+    identities = written_identities(wanted.identities, chain)
+    profile = replace(wanted.profile, name=wanted.profile.name.strip(), identities=identities)
+    source = replace(wanted.source, store=_store(wanted.source.store, caller))
+    member = Member(member_id, profile, wanted.enrolled_at or now, wanted.channel, source, tags=wanted.tags)
     check_member(member, now=now)
     return Enroll(
         chain=chain.id,
@@ -131,10 +131,13 @@ def _said(wanted: WantedMember, member: Member) -> tuple[object, ...]:
     """Return all that makes the command what it is, without what was made for it."""
     identities = sorted((one.kind.value, one.value) for one in member.profile.identities)
     since = wanted.enrolled_at and wanted.enrolled_at.isoformat()
-    return "enroll", member.profile.name, identities, since, member.channel.value, member.store
+    attributes = sorted(member.profile.attributes.items())
+    profile = replace(member.profile, identities=(), attributes={})
+    return "enroll", profile, attributes, identities, since, member.channel.value, member.source, member.tags
 
 
-def _identities(written: Sequence[WrittenIdentity], chain: Chain) -> tuple[Identity, ...]:
+def written_identities(written: Sequence[WrittenIdentity], chain: Chain) -> tuple[Identity, ...]:
+    """Return identities in their one writing. Nobody may say a payer's: those come from payments."""
     if len(written) > MAX_IDENTITIES:
         raise InvalidMemberError(field="profile.identities", why=f"it may have at most {MAX_IDENTITIES} identities")
     found = []
@@ -160,4 +163,4 @@ def _store(wanted: str, caller: Principal) -> str:
 def _shown(answer: Enrolled | Problem, caller: Principal) -> Enrolled | Problem:
     if isinstance(answer, Problem):
         return answer
-    return replace(answer, member=shown_to(caller, answer.member))
+    return replace(answer, member=shown_to(role_of(caller), answer.member))

@@ -5,21 +5,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.kit.errors import Problem
-from services.kit.principal import Caller, Principal
+from services.kit.principal import Caller, NotAllowedError, Principal
 from services.members.domain.chains import Chain
 from services.members.domain.identities import IdentityKind, identity, identity_hash
-from services.members.domain.members import Member, with_masked_identities, without_payers
+from services.members.domain.members import Member
+from services.members.domain.visibility import STAFF_ROLES, Role, shown_to
 from services.members.usecases.chains import ChainFinder, callers_chain
 from services.members.usecases.limits import check_count
 
-_SEES_LITTLE = frozenset({Caller.TILL, Caller.PARTNER})
+_ROLES = {
+    Caller.MEMBER: Role.GUEST,
+    Caller.TILL: Role.TILL,
+    Caller.PARTNER: Role.PARTNER,
+    Caller.SERVICE: Role.SERVICE,
+    Caller.OPERATOR: Role.SERVICE,  # who runs the platform has no business with its guests
+}
 
 
 class MemberFinder(Protocol):
     """Where members are looked up."""
 
     async def find(self, chain: str, ids: Sequence[str]) -> Mapping[str, Member]:
-        """Return those of `ids` that exist, by id."""
+        """Return those of `ids` that exist, by the id that was asked for; one that was merged as where it has gone."""
 
 
 class IdentityFinder(Protocol):
@@ -37,12 +44,29 @@ class WrittenIdentity:
     value: str
 
 
-async def get_members(ids: Sequence[str], *, caller: Principal, members: MemberFinder) -> list[Member]:
-    """Return those of `ids` that exist and that the caller may see, in the order of the input."""
+@dataclass(frozen=True, slots=True)
+class FoundMember:
+    """A member, and the id that it was asked for by."""
+
+    asked: str
+    member: Member
+
+
+async def get_members(ids: Sequence[str], *, caller: Principal, members: MemberFinder) -> list[FoundMember]:
+    """Return those of `ids` that exist and that the caller may see, in the order of the input.
+
+    A guest whose member was merged goes on under the id that it knows.
+    """
     check_count(ids, field="ids")
-    allowed = [member_id for member_id in dict.fromkeys(ids) if caller.may_see_member(member_id)]
-    found = await members.find(caller.chain, allowed) if allowed else {}
-    return [shown_to(caller, found[member_id]) for member_id in allowed if member_id in found]
+    asked = list(dict.fromkeys(ids))
+    if caller.kind is Caller.MEMBER:
+        asked = [caller.id, *(id_ for id_ in asked if id_ != caller.id)]
+    found = await members.find(caller.chain, asked) if asked else {}
+    if caller.kind is Caller.MEMBER:
+        own = found.get(caller.id)
+        found = {id_: one for id_, one in found.items() if own is not None and one.id == own.id}
+    role = role_of(caller)
+    return [FoundMember(id_, shown_to(role, found[id_])) for id_ in dict.fromkeys(ids) if id_ in found]
 
 
 async def resolve_identities(
@@ -57,10 +81,16 @@ async def resolve_identities(
     return [holders.get(hashed, "") for hashed in hashes]
 
 
-def shown_to(caller: Principal, member: Member) -> Member:
-    """Return as much of the member as the caller's kind may see."""
-    shown = without_payers(member)
-    return with_masked_identities(shown) if caller.kind in _SEES_LITTLE else shown
+def role_of(caller: Principal) -> Role:
+    """Return as what the caller looks at members; staff of whom nothing is said look after guests."""
+    if caller.kind is not Caller.STAFF:
+        return _ROLES[caller.kind]
+    if not caller.role:
+        return Role.SERVICE_AGENT
+    role = next((role for role in STAFF_ROLES if role.value == caller.role), None)
+    if role is None:  # a role that a newer release knows
+        raise NotAllowedError(why=f"its role {caller.role} is not known here")
+    return role
 
 
 def _hash(written: WrittenIdentity, chain: Chain) -> bytes:

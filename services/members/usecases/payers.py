@@ -10,7 +10,8 @@ from services.kit.principal import Principal
 from services.members.domain.chains import Chain
 from services.members.domain.enrollment import Enroll
 from services.members.domain.identities import IdentityKind, identity, identity_hash
-from services.members.domain.members import Channel, FirstPayment, Member, Profile
+from services.members.domain.members import Channel, FirstPayment, Member, Source
+from services.members.domain.profiles import Profile
 from services.members.domain.stores import NoStoreError, Store
 from services.members.usecases.chains import callers_chain
 from services.members.usecases.enrollment import Desk
@@ -113,7 +114,7 @@ def _command(
             profile=Profile("", (payer,)),
             enrolled_at=now,
             channel=Channel.PAYMENT,
-            store=wanted.store,
+            source=Source(store=wanted.store),
             provisional=True,
             first_payment=payment,
         ),

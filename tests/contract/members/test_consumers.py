@@ -44,6 +44,7 @@ def told(body: Message, *, chain: str, stream: str, aggregate: str, sequence: in
 
 def purchase(chain: str, member: str, sequence: int, *, day: int, currency: str = "CNY") -> Event:
     body = points_pb2.PurchaseBooked(
+        purchase_id=f"pur_{sequence}",
         member_id=member,
         occurred_at=to_timestamp(START + timedelta(days=day)),
         paid=Money(amount_minor=1_000, currency=currency),
@@ -81,7 +82,7 @@ async def member(service: MembersService, chain: str) -> str:
 
 async def portrait(service: MembersService, chain: str, member: str) -> Portrait:
     async def read(session: Session) -> Portrait:
-        return (await MongoPortraits(service.database, session).find([(chain, member)]))[chain, member]
+        return (await MongoPortraits(service.database, session).find([(chain, member)])).portraits[chain, member]
 
     return await service.database.in_transaction(read)
 

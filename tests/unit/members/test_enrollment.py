@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from services.kit.errors import Problem
 from services.members.domain.enrollment import Enroll, Enrolled, Known, Used, content_hash, fold, use_of
 from services.members.domain.identities import Identity, IdentityKind
-from services.members.domain.members import Channel, Member, Profile
+from services.members.domain.members import Channel, Member, Source
+from services.members.domain.profiles import Profile
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 NOTHING = Known(keys={}, holders={}, stores={("chn_a", "sto_1")})
@@ -22,7 +23,7 @@ def enroll(
         chain=chain,
         key=key or f"key-{number}",
         asked_for=said or f"said-{number}".encode(),
-        member=Member(f"mem_{number}", Profile("", identities), NOW, Channel.POS, store),
+        member=Member(f"mem_{number}", Profile("", identities), NOW, Channel.POS, Source(store)),
         hashes=tuple(value.encode() for value in values),
         at=NOW,
     )

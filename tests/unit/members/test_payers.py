@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from services.kit.errors import Problem
 from services.members.domain.enrollment import Enroll, Enrolled, Known, fold
 from services.members.domain.identities import Identity, IdentityKind
-from services.members.domain.members import Channel, Member, Profile, without_payers
+from services.members.domain.members import Channel, Member, Source
+from services.members.domain.profiles import Profile
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 NOTHING = Known(keys={}, holders={}, stores={("chn_a", "sto_1")})
@@ -16,12 +17,12 @@ NOTHING = Known(keys={}, holders={}, stores={("chn_a", "sto_1")})
 
 def payer(number: int, account: str, *, chain: str = "chn_a", store: str = "") -> Enroll:
     profile = Profile("", (Identity(IdentityKind.PAYER, account),))
-    member = Member(f"mem_{number}", profile, NOW, Channel.PAYMENT, store, provisional=True)
+    member = Member(f"mem_{number}", profile, NOW, Channel.PAYMENT, Source(store), provisional=True)
     return Enroll(chain=chain, key="", asked_for=b"", member=member, hashes=(account.encode(),), at=NOW)
 
 
 def by_hand(number: int, account: str) -> Enroll:
-    member = Member(f"mem_{number}", Profile("", (Identity(IdentityKind.EXTERNAL, account),)), NOW, Channel.POS, "")
+    member = Member(f"mem_{number}", Profile("", (Identity(IdentityKind.EXTERNAL, account),)), NOW, Channel.POS)
     return Enroll(chain="chn_a", key=f"key-{number}", asked_for=b"", member=member, hashes=(account.encode(),), at=NOW)
 
 
@@ -67,10 +68,3 @@ def test_every_account_has_one_member_however_often_it_pays(accounts: list[str])
         f"{first[account]} {accounts.index(account) != number}" for number, account in enumerate(accounts)
     ]
     assert [command.member.id for command in folded.enrolled] == list(first.values())
-
-
-def test_a_member_is_shown_without_what_it_pays_with() -> None:
-    phone = Identity(IdentityKind.PHONE, "+8613800138000")
-    paying = Identity(IdentityKind.PAYER, "0" * 64)
-    member = Member("mem_1", Profile("Li", (paying, phone, paying)), NOW, Channel.POS, "")
-    assert without_payers(member).profile == Profile("Li", (phone,))

@@ -1,0 +1,35 @@
+"""What members tells of a member, beside its enrollment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMerged:
+    """The member was taken over by `into`."""
+
+    member: str
+    into: str
+    merge: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSplit:
+    """The merge was undone: the member left `was_in`."""
+
+    member: str
+    was_in: str
+    merge: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberErased:
+    """The person is to be forgotten."""
+
+    member: str
+    at: datetime
+
+
+MemberFact = MemberMerged | MemberSplit | MemberErased

@@ -1,0 +1,38 @@
+"""A member's timeline: what happened with it, wherever in the platform, each thing once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class HappeningKind(StrEnum):
+    """What kind of thing happened."""
+
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    POINTS = "points"
+    LEVEL = "level"
+    COUPON_ISSUED = "coupon_issued"
+    COUPON_REDEEMED = "coupon_redeemed"
+    CASE_OPENED = "case_opened"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened with one member. `kind` and `ref`, what it is about, tell it from all others of its
+    member's.
+
+    `amount` is in the minor unit of `currency`, or in points or stamps where those are the currency. `time_zone` is
+    the store's. `detail` is a word of the service that told it: a level, an entry's kind, an offer.
+    """
+
+    chain: str
+    member: str
+    kind: HappeningKind
+    ref: str
+    at: datetime
+    store: str = ""
+    amount: int = 0
+    currency: str = ""
+    time_zone: str = ""
+    detail: str = ""

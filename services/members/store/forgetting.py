@@ -1,0 +1,9 @@
+"""What is deleted of a person that is erased, beside the members' own documents, which stay without the person.
+
+A collection that keeps anything of a person under (chain, member) is named here; what is kept in clear elsewhere, or
+under another key, must not tell who somebody is.
+"""
+
+from services.kit.mongo.collections import Keyed
+
+FORGOTTEN: tuple[Keyed, ...] = ()

@@ -1,0 +1,91 @@
+"""A unit of work on members: what one command reads and changes, in one transaction."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from services.members.domain.chains import Chain
+from services.members.domain.facts import MemberFact
+from services.members.domain.identities import IdentityKind
+from services.members.domain.members import Member
+from services.members.domain.merging import Merge
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who has an identity. A lost one names nobody any more and cannot be taken; `merge` is the one that brought it."""
+
+    hash: bytes
+    kind: IdentityKind
+    member: str
+    lost_at: datetime | None = None
+    merge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandKey:
+    """A command's key, and the keyed hash of all that was asked for with it."""
+
+    key: str
+    asked_for: bytes
+
+
+class Unit(Protocol):
+    """One transaction on the members of one chain. Everything that it does becomes true together, or nothing."""
+
+    async def answered(self, command: CommandKey) -> bytes | None:
+        """Return what was answered under the key, None when it is new; KeyReusedError when something else was asked."""
+
+    async def answer(self, command: CommandKey, answer: bytes, *, summary: str) -> None:
+        """Keep the answer under the key. `summary` names no person."""
+
+    async def members(self, ids: Collection[str]) -> Mapping[str, Member]:
+        """Return those of `ids` that exist, just as they are, merged and erased ones too."""
+
+    async def survivor(self, member_id: str) -> Member:
+        """Return the member, or the one that it has gone to. Raises NoMemberError."""
+
+    def keep(self, member: Member) -> None:
+        """Write the member as it is now."""
+
+    async def held(self, hashes: Collection[bytes]) -> Mapping[bytes, Held]:
+        """Return who has those identities."""
+
+    async def held_by(self, members: Collection[str]) -> Sequence[Held]:
+        """Return the identities of those members."""
+
+    async def take(self, identities: Iterable[Held]) -> None:
+        """Give identities that were free; Conflict when one was taken meanwhile."""
+
+    async def hand_over(self, identities: Iterable[Held]) -> None:
+        """Write identities that somebody has as they are now."""
+
+    async def release(self, hashes: Collection[bytes]) -> None:
+        """Make identities free."""
+
+    async def merge(self, id_: str) -> Merge:
+        """Return a merge, or raise NoMergeError."""
+
+    async def keep_merge(self, merge: Merge) -> None:
+        """Write a merge, new or undone."""
+
+    async def recount(self, member: Member) -> None:
+        """Draw the member's portrait anew, from all that happened under its ids."""
+
+    async def forget(self, members: Collection[str]) -> None:
+        """Destroy the members' data keys, and delete whatever is kept of the persons beside the members themselves."""
+
+    def tell(self, fact: MemberFact) -> None:
+        """Let others hear of it."""
+
+
+class Units(Protocol):
+    """Where units of work are done."""
+
+    async def run(
+        self, chain: Chain, body: Callable[[Unit], Awaitable[T]], *, now: datetime, traceparent: str = ""
+    ) -> T:
+        """Do `body` in one transaction, again from the start when somebody else was first."""
