@@ -1,10 +1,15 @@
 """What members does by the clock."""
 
+import logging
+from datetime import datetime
 from typing import Protocol
 
+from services.kit.chain_clocks import ChainClocks
 from services.kit.jobs import Job
 
 AT_ONCE = 1_000
+
+_log = logging.getLogger(__name__)
 
 
 class Rewrapping(Protocol):
@@ -12,6 +17,27 @@ class Rewrapping(Protocol):
 
     async def rewrap(self, *, first: int) -> int:
         """Wrap up to `first` data keys anew that an older key wraps, and return how many."""
+
+
+class KeptErasures(Protocol):
+    """What the vault remembers of erasures, against what the database says of their members."""
+
+    async def chains(self) -> list[str]:
+        """Return the chains that have erased somebody."""
+
+    async def erase_again(self, chain: str, *, now: datetime) -> int:
+        """Erase those of the chain's members anew who were erased before and are back."""
+
+
+def forget_again(kept: KeptErasures, clocks: ChainClocks) -> Job:
+    """Return the job that erases anew whom a restored backup has brought back."""
+
+    async def run() -> None:
+        for chain in await kept.chains():
+            if back := await kept.erase_again(chain, now=await clocks.now(chain)):
+                _log.warning("chain %s: %d erased members were back, and are erased again", chain, back)
+
+    return Job(name="forget-again", every_s=3_600.0, run=run, within_s=3_600.0)
 
 
 def rewrap_keys(vault: Rewrapping) -> Job:

@@ -20,13 +20,14 @@ from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
-from services.members.jobs import rewrap_keys
+from services.members.jobs import forget_again, rewrap_keys
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.chains import MongoChains
 from services.members.store.enrollment import MongoRoll
+from services.members.store.erasures import ErasuresKept
 from services.members.store.looks import MongoLooks
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
@@ -53,7 +54,9 @@ def build(config: ServiceConfig) -> Service:
         clocks=chassis.clocks,
         payer_key=load_identity_key(config.keys_dir),
     )
-    jobs = Jobs([rewrap_keys(vault)], chassis.leases())
+    jobs = Jobs(
+        [rewrap_keys(vault), forget_again(ErasuresKept(chassis.database, vault), chassis.clocks)], chassis.leases()
+    )
     return chassis.service(
         migrations=migrations(vault),
         servicers=registrations,

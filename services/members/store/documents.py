@@ -52,6 +52,10 @@ def _asked_by(profile: Profile) -> Document:
     }
 
 
+NOT_ASKED_BY = _asked_by(Profile())
+"""What nobody is selected by any more who was erased."""
+
+
 def member_of(document: Document, profile: Profile) -> Member:
     """Return the member of a document and its opened profile."""
     payment = document["first_payment"]
@@ -110,9 +114,8 @@ def profile_of(opened: bytes) -> Profile:
 
 
 def merge_document(merge: Merge) -> Document:
-    """Return a merge without the profile, which is sealed beside it."""
+    """Return a merge without its id, which is its key, and the profile, which is sealed beside it."""
     return {
-        "merge": merge.id,
         "survivor": merge.survivor,
         "absorbed": merge.absorbed,
         "at": merge.at,

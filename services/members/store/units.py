@@ -225,7 +225,9 @@ class MongoUnit:
             {"chain": self._chain, **condition}, {"_id": False}, session=self._session
         )
         return [
-            Held(one["hash"], IdentityKind(one["kind"]), one["member"], one.get("lost_at"), one.get("merge", ""))
+            Held(
+                one["hash"], IdentityKind(one["kind"]), one["member"], one.get("lost_at"), tuple(one.get("merges", ()))
+            )
             for one in await found.to_list()
         ]
 
@@ -237,5 +239,5 @@ def _held_document(chain: str, held: Held) -> Document:
         "kind": held.kind.value,
         "member": held.member,
         "lost_at": held.lost_at,
-        "merge": held.merge,
+        "merges": list(held.merges),
     }

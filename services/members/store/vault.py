@@ -80,6 +80,15 @@ class Vault:
         found = self._erasures.find(condition, {"_id": False}).sort([("at", 1), ("member", 1)])
         return [Erasure(one["member"], one["at"]) for one in await found.limit(first).to_list(first)]
 
+    async def chains_with_erasures(self) -> list[str]:
+        """Return the chains that have erased somebody, one look-up each."""
+        chains: list[str] = []
+        condition: Document = {}
+        while one := await self._erasures.find_one(condition, sort=[("chain", 1)], comment=EVERYWHERE):
+            chains.append(one["chain"])
+            condition = {"chain": {"$gt": one["chain"]}}
+        return chains
+
     async def rewrap(self, *, first: int) -> int:
         """Wrap up to `first` data keys anew that an older key wraps, and return how many; safe to cut short."""
         current = await self._wrapping.current()

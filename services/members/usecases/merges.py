@@ -54,8 +54,7 @@ async def merge_within(unit: Unit, one: str, other: str, *, merge_id: str, chang
     unit.keep(merged.absorbed)
     await unit.keep_merge(merged.merge)
     theirs = await unit.held_by([absorbed.id])
-    # Each identity says by which merge it came last: undoing an earlier one of the same member leaves it alone.
-    await unit.hand_over([replace(held, member=survivor.id, merge=merge_id) for held in theirs])
+    await unit.hand_over([replace(held, member=survivor.id, merges=(*held.merges, merge_id)) for held in theirs])
     await unit.recount(merged.survivor)
     unit.tell(merged.fact)
     return MergedMembers(survivor.id, merge_id)
@@ -82,14 +81,16 @@ async def _split(unit: Unit, merge_id: str, *, chain: Chain, change: Change) -> 
         raise CannotSplitError(field="mergeId", why=f"it was undone at {undone.undone_at.isoformat()}")
     both = await unit.members([undone.survivor, undone.absorbed])
     survivor, absorbed = both[undone.survivor], both[undone.absorbed]
-    theirs = [held for held in await unit.held_by([survivor.id]) if held.merge == merge_id]
+    theirs = [held for held in await unit.held_by([survivor.id]) if merge_id in held.merges]
     parted = split(
         survivor, absorbed, undone, came_along=_said(theirs, (*survivor.profile.identities,), chain), at=change.now
     )
     unit.keep(parted.survivor)
     unit.keep(parted.freed)
     await unit.keep_merge(parted.merge)
-    await unit.hand_over([replace(held, member=absorbed.id, merge="") for held in theirs])
+    await unit.hand_over(
+        [replace(held, member=absorbed.id, merges=held.merges[: held.merges.index(merge_id)]) for held in theirs]
+    )
     await unit.recount(parted.survivor)
     await unit.recount(parted.freed)
     unit.tell(parted.fact)

@@ -16,13 +16,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who has an identity. A lost one names nobody any more and cannot be taken; `merge` is the one that brought it."""
+    """Who has an identity. A lost one names nobody any more and cannot be taken.
+
+    `merges` are those that brought it, one after the other, from the member that it was given to.
+    """
 
     hash: bytes
     kind: IdentityKind
     member: str
     lost_at: datetime | None = None
-    merge: str = ""
+    merges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
