@@ -8,7 +8,7 @@ import strawberry
 from protos.members.v1 import members_pb2 as pb
 from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.graph import INPUT, Caller, Info, Instant, UserError, allow, mutation, timestamp, user_error
-from services.members.graph.members import Channel, IdentityKind, Member, member
+from services.members.graph.members import Channel, Gender, IdentityKind, Member, PreferenceKind, member
 
 ENROLLERS = allow(Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="members:write")
 
@@ -21,14 +21,63 @@ class IdentityInput:
     value: str = strawberry.field(description="In any usual writing; a phone with its country, like +86 138 0013 8000.")
 
 
+SAID = ("name", "given_name", "family_name", "birthday", "gender", "language", "address", "preferences")
+
+
+@strawberry.input(description="Where letters and deliveries go.")
+class AddressInput:
+    """An address."""
+
+    lines: str = strawberry.field(default="", description="Street, house, floor.")
+    city: str = strawberry.field(default="", description="City.")
+    postal_code: str = strawberry.field(default="", description="Postal code.")
+    country: str = strawberry.field(default="", description="ISO 3166-1 alpha-2.")
+
+
+@strawberry.input(description="What the guest likes, needs, or must not have.")
+class PreferenceInput:
+    """A preference."""
+
+    kind: PreferenceKind = strawberry.field(description="What it is about.")
+    text: str = strawberry.field(description="In words that the staff reads; 1 to 500 characters.")
+
+
+@strawberry.input(description="What a person says of itself.")
+class ProfileFields:
+    """What enrolling and changing a profile have in common; null: not said."""
+
+    name: str | None = strawberry.field(default=None, description="As the member wants to be called.")
+    given_name: str | None = strawberry.field(default=None, description="Given name.")
+    family_name: str | None = strawberry.field(default=None, description="Family name.")
+    birthday: str | None = strawberry.field(
+        default=None, description='"1990-05-17", or "05-17" of somebody who does not say the year.'
+    )
+    gender: Gender | None = strawberry.field(default=None, description="As the person says.")
+    language: str | None = strawberry.field(default=None, description='BCP 47, like "zh-Hans-CN".')
+    address: AddressInput | None = strawberry.field(default=None, description="Where letters and deliveries go.")
+    preferences: list[PreferenceInput] | None = strawberry.field(
+        default=None, description="All tastes, allergies, seats …; up to 50."
+    )
+
+
 @strawberry.input(description="The person who joins.")
-class ProfileInput:
+class ProfileInput(ProfileFields):
     """A profile."""
 
-    name: str = strawberry.field(default="", description="As the member wants to be called.")
     identities: list[IdentityInput] = strawberry.field(
         default_factory=list, description="Up to 20; each belongs to one member of the chain at most."
     )
+
+
+@strawberry.input(description="Who or what brought a member.")
+class SourceInput:
+    """A source."""
+
+    staff_id: strawberry.ID | None = strawberry.field(default=None, description="Who of the chain's staff.")
+    campaign: str | None = strawberry.field(default=None, description="What the app or site was opened with.")
+    referrer_id: strawberry.ID | None = strawberry.field(default=None, description="Who recommended the chain.")
+    partner: str | None = strawberry.field(default=None, description="A partner's or an opinion leader's code.")
+    link: str | None = strawberry.field(default=None, description="The link that was followed.")
 
 
 @strawberry.input(description="A new member.")
@@ -44,6 +93,8 @@ class EnrollMemberInput:
         default=None, description="When the member joined, for those who did long ago; null: now."
     )
     store_id: strawberry.ID | None = strawberry.field(default=None, description="Where; null: not in a store.")
+    source: SourceInput | None = strawberry.field(default=None, description="Who or what brought the member.")
+    tags: list[str] = strawberry.field(default_factory=list, description="The chain's own; up to 100.")
 
 
 @strawberry.input(description="Many new members.")
@@ -126,17 +177,50 @@ class EnrollmentMutation:
 
 
 def _request_of(wish: EnrollMemberInput) -> pb.EnrollMemberRequest:
-    identities = [
+    profile, _ = profile_proto(wish.profile)
+    profile.identities.extend(
         pb.Identity(kind=pb.IdentityKind.Value(f"IDENTITY_KIND_{one.kind.name}"), value=one.value)
         for one in wish.profile.identities
-    ]
+    )
+    source = wish.source or SourceInput()
     new = pb.NewMember(
-        profile=pb.Profile(name=wish.profile.name, identities=identities),
+        profile=profile,
         enrolled_at=None if wish.enrolled_at is None else timestamp(wish.enrolled_at),
         channel=pb.Channel.Value(f"CHANNEL_{wish.channel.name}"),
         store_id=wish.store_id or "",
+        source=pb.Source(
+            staff_id=source.staff_id or "",
+            campaign=source.campaign or "",
+            referrer_id=source.referrer_id or "",
+            partner=source.partner or "",
+            link=source.link or "",
+        ),
+        tags=wish.tags,
     )
     return pb.EnrollMemberRequest(key=wish.key, member=new)
+
+
+def profile_proto(wish: ProfileFields) -> tuple[pb.Profile, list[str]]:
+    """Return the profile as the service takes it, and the names of the fields that were said."""
+    address, gender = wish.address, wish.gender
+    profile = pb.Profile(
+        name=wish.name or "",
+        given_name=wish.given_name or "",
+        family_name=wish.family_name or "",
+        birthday=wish.birthday or "",
+        gender=pb.GENDER_UNSPECIFIED if gender is None else pb.Gender.Value(f"GENDER_{gender.name}"),
+        language=wish.language or "",
+        address=None
+        if address is None
+        else pb.Address(
+            lines=address.lines, city=address.city, postal_code=address.postal_code, country=address.country
+        ),
+        preferences=[
+            pb.Preference(kind=pb.PreferenceKind.Value(f"PREFERENCE_KIND_{one.kind.name}"), text=one.text)
+            for one in wish.preferences or ()
+        ],
+    )
+    return profile, [name for name in SAID if getattr(wish, name) is not None]
 
 
 def _payload(answer: pb.EnrollMemberResponse) -> EnrollMemberPayload:

@@ -9,10 +9,11 @@ from protos.members.v1.chains_pb2_grpc import ChainsStub
 from services.kit.graph import BY_ID, Caller, Info, allow, field
 from services.members.graph.chains import EVERYBODY, Chain, MenuItem, Store, chain, menu_item, store
 from services.members.graph.members import READERS, Member, members
+from services.members.graph.records import RecordQuery
 
 
 @strawberry.type
-class Query:
+class Query(RecordQuery):
     """What can be asked of members."""
 
     @field(READERS, description="A member; null when there is none, or none that the caller may see.")

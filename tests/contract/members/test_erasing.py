@@ -12,7 +12,7 @@ from protos.members.v1 import members_pb2 as pb
 from services.kit.outbox.outbox import OUTBOX
 from services.kit.principal import Caller, Principal
 from services.kit.timestamps import to_timestamp
-from services.members.store.erasures import erase_again
+from services.members.store.erasures import ErasuresKept, erase_again
 from services.members.store.vault import MEMBER_KEYS
 from tests.support.clock import START, FixedClock
 from tests.support.members_service import MembersService, enrollment, phone, staff, vault_of
@@ -107,6 +107,7 @@ async def test_a_restored_backup_forgets_again(service: MembersService, chain: s
     assert (await service.member(chain, member)).erased_at == to_timestamp(START)
     assert (await service.member(chain, other)).profile.name == "Zhang Wei"
     assert await again(service, chain) == 0
+    assert await ErasuresKept(service.database, vault).chains() == [chain]
 
     await restore(service, backup)
     await vault.database.collection(MEMBER_KEYS).delete_many({"chain": chain})

@@ -1,6 +1,7 @@
 """The subgraph alone, over the real servicers."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from protos.members.v1 import members_pb2 as pb
@@ -204,3 +205,110 @@ async def test_who_may_ask(service: MembersService, chain: str) -> None:
 
 async def codes(service: MembersService, by: Principal | None, text: str) -> list[str]:
     return (await answer(service, by, text))[1]
+
+
+async def test_a_profile_is_said_changed_and_shown(service: MembersService, chain: str) -> None:
+    member = (await service.enroll(enrollment(phone("+8613800138000"), name="Li"), staff(chain))).member.id
+    text = """mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { userErrors { code field }
+        member { version tags profile { name givenName birthday gender language address { lines city }
+                 preferences { kind text } identities { value } } } } }"""
+    wish = {
+        "key": "wish-0001",
+        "memberId": member,
+        "givenName": "Ming",
+        "birthday": "05-17",
+        "gender": "FEMALE",
+        "address": {"lines": "1 Nanjing Road", "city": "Shanghai"},
+        "preferences": [{"kind": "SEAT", "text": "window"}],
+        "tags": ["vip"],
+    }
+    changed = (await ask(service, staff(chain), text, input=wish))["updateProfile"]
+    expected = {
+        "version": 2,
+        "tags": ["vip"],
+        "profile": {
+            "name": "Li",
+            "givenName": "Ming",
+            "birthday": "05-17",
+            "gender": "FEMALE",
+            "language": None,
+            "address": {"lines": "1 Nanjing Road", "city": "Shanghai"},
+            "preferences": [{"kind": "SEAT", "text": "window"}],
+            "identities": [{"value": "+8613800138000"}],
+        },
+    }
+    assert changed == {"userErrors": [], "member": expected}
+    assert (await ask(service, staff(chain), text, input=wish))["updateProfile"]["member"] == expected
+    late = {"key": "wish-0002", "memberId": member, "name": "Lili", "version": 1}
+    refused = (await ask(service, staff(chain), text, input=late))["updateProfile"]
+    assert refused == {"userErrors": [{"code": "MEMBER_CHANGED", "field": "version"}], "member": None}
+    emptied = {"key": "wish-0003", "memberId": member, "givenName": "", "preferences": []}
+    shown = (await ask(service, staff(chain), text, input=emptied))["updateProfile"]["member"]["profile"]
+    assert (shown["givenName"], shown["preferences"], shown["birthday"]) == ("", [], "05-17")
+
+
+async def test_a_guest_changes_the_own_profile_only_and_no_tags(service: MembersService, chain: str) -> None:
+    li, ming = [(await service.enroll(enrollment(), staff(chain))).member.id for _ in range(2)]
+    guest = Principal(chain=chain, kind=Caller.MEMBER, id=li)
+    text = (
+        "mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { userErrors { code } member { id } } }"
+    )
+    own = await ask(service, guest, text, input={"key": "wish-0001", "memberId": li, "name": "Li"})
+    assert own["updateProfile"] == {"userErrors": [], "member": {"id": li}}
+    other = await ask(service, guest, text, input={"key": "wish-0002", "memberId": ming, "name": "Li"})
+    assert other["updateProfile"]["userErrors"] == [{"code": "MEMBER_NOT_FOUND"}]
+    _, errors = await answer(service, guest, text, input={"key": "wish-0003", "memberId": li, "tags": ["vip"]})
+    assert errors == ["DENIED"]
+
+
+async def test_members_are_merged_split_and_erased(service: MembersService, chain: str) -> None:
+    request = enrollment(phone("+8613800138000"))
+    request.member.enrolled_at.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
+    old = (await service.enroll(request, staff(chain))).member.id
+    young = (await service.enroll(enrollment(), staff(chain))).member.id
+    text = """mutation ($input: MergeMembersInput!) { mergeMembers(input: $input) {
+        userErrors { code } memberId mergeId repeatedCall } }"""
+    wish = {"key": "wish-0001", "memberId": young, "otherMemberId": old}
+    merged = (await ask(service, staff(chain), text, input=wish))["mergeMembers"]
+    assert merged == {"userErrors": [], "memberId": old, "mergeId": merged["mergeId"], "repeatedCall": False}
+    read = "query ($id: ID!) { member(id: $id) { id formerIds } }"
+    assert (await ask(service, staff(chain), read, id=young))["member"] == {"id": old, "formerIds": [young]}
+    text = (
+        "mutation ($input: SplitMembersInput!) { splitMembers(input: $input) { userErrors { code } memberId freedId } }"
+    )
+    undone = await ask(service, staff(chain), text, input={"key": "wish-0002", "mergeId": merged["mergeId"]})
+    assert undone["splitMembers"] == {"userErrors": [], "memberId": old, "freedId": young}
+    text = (
+        "mutation ($input: EraseMemberInput!) { eraseMember(input: $input) { userErrors { code } memberIds erasedAt } }"
+    )
+    erased = await ask(service, staff(chain), text, input={"key": "wish-0003", "memberId": old})
+    assert erased["eraseMember"] == {"userErrors": [], "memberIds": [old], "erasedAt": "2026-03-01T04:00:00.000Z"}
+    read = "query ($id: ID!) { member(id: $id) { erasedAt profile { name identities { value } } } }"
+    shown = (await ask(service, staff(chain), read, id=old))["member"]
+    assert shown == {"erasedAt": "2026-03-01T04:00:00.000Z", "profile": {"name": "", "identities": []}}
+
+
+async def test_identities_are_proved_lost_and_changed(service: MembersService, chain: str) -> None:
+    li = (await service.enroll(enrollment(), staff(chain))).member.id
+    add = """mutation ($input: AddIdentityInput!) { addIdentity(input: $input) {
+        userErrors { code field } mergeId member { id profile { identities { kind value } } } } }"""
+    card = {"kind": "CARD", "value": "ht 0001"}
+    added = await ask(service, staff(chain), add, input={"key": "wish-0001", "memberId": li, "identity": card})
+    assert added["addIdentity"] == {
+        "userErrors": [],
+        "mergeId": None,
+        "member": {"id": li, "profile": {"identities": [{"kind": "CARD", "value": "HT0001"}]}},
+    }
+    account = {"paymentKind": "wechat", "account": "oX1"}
+    paid = await ask(service, staff(chain), add, input={"key": "wish-0002", "memberId": li, "paymentAccount": account})
+    assert paid["addIdentity"]["userErrors"] == []
+    assert len(paid["addIdentity"]["member"]["profile"]["identities"]) == 1
+    lost = """mutation ($input: MemberIdentityInput!) { reportIdentityLost(input: $input) {
+        userErrors { code field } member { profile { identities { value } } } } }"""
+    wish = {"key": "wish-0003", "memberId": li, "identity": card}
+    gone = await ask(service, staff(chain), lost, input=wish)
+    assert gone["reportIdentityLost"] == {"userErrors": [], "member": {"profile": {"identities": []}}}
+    again = await ask(service, staff(chain), add, input={"key": "wish-0004", "memberId": li, "identity": card})
+    assert again["addIdentity"]["userErrors"] == [{"code": "IDENTITY_LOST", "field": "identity"}]
+    nothing = await ask(service, staff(chain), add, input={"key": "wish-0005", "memberId": li})
+    assert [one["code"] for one in nothing["addIdentity"]["userErrors"]] == ["INVALID_IDENTITY"]
