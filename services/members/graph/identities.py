@@ -9,7 +9,7 @@ from protos.members.v1 import members_pb2 as pb
 from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.graph import INPUT, Caller, Info, UserError, allow, field, mutation
 from services.members.graph.enrollment import IdentityInput
-from services.members.graph.members import Member, members
+from services.members.graph.members import READERS, Member, members
 
 KEY = "The command key, 8 to 128 characters: a new one for each wish, the same one for each try."
 WRITERS = allow(Caller.STAFF, scope="members:write")
@@ -103,7 +103,7 @@ class IdentityPayload:
     repeated_call: bool = strawberry.field(default=False, description="It had been done with this key before.")
     member_id: strawberry.Private[str] = ""
 
-    @field(WRITERS, description="The member, which after a merge may be another one than was named.")
+    @field(READERS, description="The member, which after a merge may be another one than was named.")
     async def member(self, info: Info) -> Member | None:
         """Load the member."""
         return await members.load(info, strawberry.ID(self.member_id)) if self.member_id else None
