@@ -31,6 +31,7 @@ SCOPES = frozenset(
         "feedback:read",
         "feedback:write",
         "chain:write",
+        "stock:write",
         "keys:write",
     }
 )

@@ -3,10 +3,12 @@
 import strawberry
 
 from services.members.graph.api_keys import ApiKeyMutation
+from services.members.graph.codes import QrCodeMutation
 from services.members.graph.configuration import ConfigurationMutation
+from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
 
 
 @strawberry.type
-class Mutation(EnrollmentMutation, ConfigurationMutation, ApiKeyMutation):
+class Mutation(EnrollmentMutation, ConfigurationMutation, DirectoryMutation, QrCodeMutation, ApiKeyMutation):
     """All of it."""

@@ -3,6 +3,7 @@
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
+from services.members.store import chain_collections
 from services.members.store.collections import INDEXES
 
 
@@ -14,4 +15,5 @@ async def _first(database: Database) -> None:
 MIGRATIONS = (
     Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
     Migration(2, "what sandboxes have told", told.set_up),
+    Migration(3, "brands, regions, partners, QR codes, positions of stores", chain_collections.set_up),
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -14,16 +14,29 @@ CALLS = {
     ("Query", "chain"): "GetChain",
     ("Query", "stores"): "GetStores",
     ("Query", "menu"): "ListMenuItems",
+    ("Query", "nearestStores"): "FindNearestStores",
+    ("Query", "brands"): "ListBrands",
+    ("Query", "regions"): "ListRegions",
+    ("Query", "partners"): "ListPartners",
+    ("Query", "qrCode"): "GetQrCode",
     ("Member", "store"): "GetStores",
     ("Mutation", "enrollMember"): "EnrollMember",
     ("Mutation", "enrollMembers"): "EnrollMembers",
     ("Mutation", "saveStores"): "SaveStores",
     ("Mutation", "saveMenuItems"): "SaveMenuItems",
+    ("Mutation", "setStock"): "SetStock",
+    ("Mutation", "saveBrands"): "SaveBrands",
+    ("Mutation", "saveRegions"): "SaveRegions",
+    ("Mutation", "savePartners"): "SavePartners",
+    ("Mutation", "createQrCodes"): "CreateQrCodes",
+    ("Mutation", "revokeQrCode"): "RevokeQrCode",
     ("Mutation", "createApiKey"): "CreateApiKey",
     ("Mutation", "revokeApiKey"): "RevokeApiKey",
 }
-METHODS = rules(members_pb2.DESCRIPTOR.services_by_name["Members"]) | rules(
-    chains_pb2.DESCRIPTOR.services_by_name["Chains"]
+METHODS = (
+    rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
+    | rules(chains_pb2.DESCRIPTOR.services_by_name["Chains"])
+    | rules(directory_pb2.DESCRIPTOR.services_by_name["Directory"])
 )
 RULES = {
     (type_.name, name): rule
