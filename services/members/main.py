@@ -3,8 +3,9 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
+from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
+from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from services.kit.chain_clocks import ChainClocks
@@ -20,12 +21,14 @@ from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.rpc.chains import ChainsServicer
+from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
 from services.members.rpc.members import MembersServicer
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.chains import MongoChains
 from services.members.store.coded import mongo_brands, mongo_partners, mongo_regions
 from services.members.store.codes import MongoQrCodes
+from services.members.store.commands import MongoCommands
 from services.members.store.enrollment import MongoRoll
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
@@ -34,6 +37,7 @@ from services.members.store.portraits import MongoPortraits
 from services.members.store.stores import MongoStores
 from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.codes import CodeDesk
+from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.enrollment import Desk, commit
 
 
@@ -55,11 +59,13 @@ def servicers(
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, outbox)), name="enrollments")
     chains, members = MongoChains(database), MongoMembers(database)
-    stores, partners = MongoStores(database, outbox), mongo_partners(database, outbox)
+    stores, menu = MongoStores(database, outbox), MongoMenu(database, outbox)
+    brands, regions = mongo_brands(database, outbox), mongo_regions(database, outbox)
+    partners = mongo_partners(database, outbox)
     desk = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     for_chains = ChainsServicer(
         chains=chains,
-        menu=MongoMenu(database, outbox),
+        menu=menu,
         partners=partners,
         keys=desk,
         clock=clock,
@@ -69,18 +75,31 @@ def servicers(
     )
     for_directory = DirectoryServicer(
         chains=chains,
-        brands=mongo_brands(database, outbox),
-        regions=mongo_regions(database, outbox),
+        brands=brands,
+        regions=regions,
         partners=partners,
         codes=CodeDesk(MongoQrCodes(database), stores, random_bytes=token_bytes),
         clocks=clocks,
     )
+    configuration = ConfigurationDesk(
+        chains=chains,
+        brands=brands,
+        regions=regions,
+        partners=partners,
+        stores=stores,
+        menu=menu,
+        commands=MongoCommands(database),
+        make_id=make_id,
+    )
+    for_configurations = ConfigurationsServicer(configuration, clocks)
     for_members = MembersServicer(
         desk=Desk(chains=chains, batches=enrollments, make_id=make_id), members=members, stores=stores, clocks=clocks
     )
+    configurations = configuration_pb2.DESCRIPTOR.services_by_name["Configurations"]
     return enrollments, [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
         (add_DirectoryServicer_to_server, for_directory, directory_pb2.DESCRIPTOR.services_by_name["Directory"]),
+        (add_ConfigurationsServicer_to_server, for_configurations, configurations),
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
     ]
 

@@ -9,7 +9,7 @@ from protos.members.v1 import directory_pb2 as pb
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from services.kit.graph import INPUT, Info, Instant, Kind, Problem, UserError, field, instant, mutation
 from services.members.graph.chains import EVERYBODY, Store, store
-from services.members.graph.configuration import WRITERS
+from services.members.graph.saving import WRITERS
 
 
 @strawberry.enum(description="What a code hangs on.")

@@ -9,7 +9,7 @@ from protos.members.v1 import directory_pb2 as pb
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from services.kit.graph import INPUT, Info, SafeInt, field, mutation
 from services.members.graph.chains import EVERYBODY
-from services.members.graph.configuration import WRITERS, SaveError
+from services.members.graph.saving import WRITERS, SaveError
 
 
 @strawberry.type(description="A name under which stores and dishes go.")

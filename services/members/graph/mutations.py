@@ -4,11 +4,14 @@ import strawberry
 
 from services.members.graph.api_keys import ApiKeyMutation
 from services.members.graph.codes import QrCodeMutation
-from services.members.graph.configuration import ConfigurationMutation
+from services.members.graph.configuration import ChainConfigurationMutation
 from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
+from services.members.graph.saving import SavingMutation
 
 
 @strawberry.type
-class Mutation(EnrollmentMutation, ConfigurationMutation, DirectoryMutation, QrCodeMutation, ApiKeyMutation):
+class Mutation(
+    EnrollmentMutation, SavingMutation, DirectoryMutation, QrCodeMutation, ChainConfigurationMutation, ApiKeyMutation
+):
     """All of it."""

@@ -9,12 +9,13 @@ from protos.members.v1.chains_pb2_grpc import ChainsStub
 from services.kit.graph import BY_ID, Caller, First, Info, allow, field
 from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore, Store, chain, menu_item, store
 from services.members.graph.codes import QrCodeQuery
+from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
 from services.members.graph.members import READERS, Member, members
 
 
 @strawberry.type
-class Query(DirectoryQuery, QrCodeQuery):
+class Query(DirectoryQuery, QrCodeQuery, ChainConfigurationQuery):
     """What can be asked of members."""
 
     @field(READERS, description="A member; null when there is none, or none that the caller may see.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
+from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -19,6 +19,9 @@ CALLS = {
     ("Query", "regions"): "ListRegions",
     ("Query", "partners"): "ListPartners",
     ("Query", "qrCode"): "GetQrCode",
+    ("Query", "chainConfiguration"): "ExportConfiguration",
+    ("Query", "chainConfigurationDiff"): "CompareConfiguration",
+    ("Mutation", "applyChainConfiguration"): "ApplyConfiguration",
     ("Member", "store"): "GetStores",
     ("Mutation", "enrollMember"): "EnrollMember",
     ("Mutation", "enrollMembers"): "EnrollMembers",
@@ -37,6 +40,7 @@ METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
     | rules(chains_pb2.DESCRIPTOR.services_by_name["Chains"])
     | rules(directory_pb2.DESCRIPTOR.services_by_name["Directory"])
+    | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
 )
 RULES = {
     (type_.name, name): rule
