@@ -14,6 +14,7 @@ from services.members.domain.menu import MenuItem
 from services.members.domain.partners import Partner
 from services.members.domain.portraits import CasesChanged, CouponsChanged, Told
 from services.members.domain.regions import Region
+from services.members.domain.staff import StaffMember
 from services.members.domain.stores import Store
 from services.members.domain.visits import Paid
 
@@ -21,6 +22,7 @@ MEMBER_STREAM = "members.member"
 STORE_STREAM = "members.store"
 MENU_STREAM = "members.menu"
 CHAIN_STREAM = "members.chain"
+STAFF_STREAM = "members.staff"
 
 
 def member_enrolled(command: Enroll, cursor: EventCursor) -> Event:
@@ -94,6 +96,21 @@ def partner_saved(partner: Partner, cursor: EventCursor, *, chain: str, now: dat
     )
     aggregate = _aggregate("ptn", partner.code)
     return _event(body, CHAIN_STREAM, aggregate, cursor, chain=chain, now=now, traceparent=traceparent)
+
+
+def staff_saved(one: StaffMember, cursor: EventCursor, *, chain: str, now: datetime, traceparent: str) -> Event:
+    """Return the event of a new or changed staff member; `cursor` is its place among the person's."""
+    body = members_pb2.StaffSaved(
+        staff_id=one.id,
+        version=one.version,
+        code=one.code,
+        roles=sorted(role.value for role in one.roles),
+        store_ids=sorted(one.stores),
+        regions=sorted(one.regions),
+        active=one.active,
+        member_id=one.member,
+    )
+    return _event(body, STAFF_STREAM, one.id, cursor, chain=chain, now=now, traceparent=traceparent)
 
 
 def _aggregate(prefix: str, code: str) -> str:

@@ -13,6 +13,7 @@ from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from protos.members.v1.members_pb2_grpc import MembersStub
+from protos.members.v1.staff_pb2_grpc import StaffStub
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.command_keys import COMMAND_KEYS
 from services.kit.mongo.database import Database, create_indexes
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
+    from protos.members.v1.staff_pb2_grpc import StaffAsyncStub
 
 OPERATOR = Principal(chain="", kind=Caller.OPERATOR, id="ops")
 GATEWAY = Principal(chain="", kind=Caller.SERVICE, id="gateway")
@@ -76,6 +78,7 @@ class MembersService:
     chains: "ChainsAsyncStub"
     members: "MembersAsyncStub"
     directory: "DirectoryAsyncStub"
+    staff: "StaffAsyncStub"
 
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
@@ -163,6 +166,11 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
     enrollments, registrations = servicers(database, Outbox(database), clock=clock, clocks=clocks)
     await enrollments.start()
     async with served(registrations) as channel:
-        stubs = channel.stub(ChainsStub), channel.stub(MembersStub), channel.stub(DirectoryStub)
+        stubs = (
+            channel.stub(ChainsStub),
+            channel.stub(MembersStub),
+            channel.stub(DirectoryStub),
+            channel.stub(StaffStub),
+        )
         yield MembersService(database, mongo_url, channel, *stubs)
     await enrollments.stop()

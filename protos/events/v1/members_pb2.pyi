@@ -368,3 +368,57 @@ class PartnerSaved(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PartnerSaved: _TypeAlias = PartnerSaved  # noqa: Y015
+
+@_typing.final
+class StaffSaved(_message.Message):
+    """Stream members.staff, aggregate = staff_id. Somebody who works for the chain, as of now; without name and e-mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    STORE_IDS_FIELD_NUMBER: _builtins.int
+    REGIONS_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    staff_id: _builtins.str
+    version: _builtins.int
+    """Grows by one with every change, so that a copy knows the newer of two."""
+    code: _builtins.str
+    """The chain's own code."""
+    active: _builtins.bool
+    member_id: _builtins.str
+    """The own card; empty: none."""
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"cashier", "store_manager" …, sorted; whether trained for them or not."""
+
+    @_builtins.property
+    def store_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids; none, and no regions either: for the whole chain."""
+
+    @_builtins.property
+    def regions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes."""
+
+    def __init__(
+        self,
+        *,
+        staff_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        code: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        store_ids: _abc.Iterable[_builtins.str] | None = ...,
+        regions: _abc.Iterable[_builtins.str] | None = ...,
+        active: _builtins.bool = ...,
+        member_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "code", b"code", "member_id", b"member_id", "regions", b"regions", "roles", b"roles", "staff_id", b"staff_id", "store_ids", b"store_ids", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffSaved: _TypeAlias = StaffSaved  # noqa: Y015

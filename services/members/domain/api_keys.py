@@ -32,6 +32,8 @@ SCOPES = frozenset(
         "feedback:write",
         "chain:write",
         "stock:write",
+        "staff:read",
+        "staff:write",
         "keys:write",
     }
 )

@@ -7,11 +7,20 @@ from services.members.graph.codes import QrCodeMutation
 from services.members.graph.configuration import ChainConfigurationMutation
 from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
+from services.members.graph.leaderboards import LeaderboardMutation
 from services.members.graph.saving import SavingMutation
+from services.members.graph.staff import StaffMutation
 
 
 @strawberry.type
 class Mutation(
-    EnrollmentMutation, SavingMutation, DirectoryMutation, QrCodeMutation, ChainConfigurationMutation, ApiKeyMutation
+    EnrollmentMutation,
+    SavingMutation,
+    DirectoryMutation,
+    QrCodeMutation,
+    ChainConfigurationMutation,
+    StaffMutation,
+    LeaderboardMutation,
+    ApiKeyMutation,
 ):
     """All of it."""

@@ -11,11 +11,13 @@ from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore,
 from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
+from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
+from services.members.graph.staff import StaffQuery
 
 
 @strawberry.type
-class Query(DirectoryQuery, QrCodeQuery, ChainConfigurationQuery):
+class Query(DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery):
     """What can be asked of members."""
 
     @field(READERS, description="A member; null when there is none, or none that the caller may see.")

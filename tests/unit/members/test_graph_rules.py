@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2
+from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -19,6 +19,13 @@ CALLS = {
     ("Query", "regions"): "ListRegions",
     ("Query", "partners"): "ListPartners",
     ("Query", "qrCode"): "GetQrCode",
+    ("Query", "staff"): "ListStaff",
+    ("Query", "staffSettings"): "GetStaffSettings",
+    ("Query", "staffLeaderboard"): "GetLeaderboard",
+    ("Mutation", "saveStaff"): "SaveStaff",
+    ("Mutation", "recordTraining"): "RecordTraining",
+    ("Mutation", "saveStaffSettings"): "SaveStaffSettings",
+    ("Mutation", "setStaffTargets"): "SetStaffTargets",
     ("Query", "chainConfiguration"): "ExportConfiguration",
     ("Query", "chainConfigurationDiff"): "CompareConfiguration",
     ("Mutation", "applyChainConfiguration"): "ApplyConfiguration",
@@ -41,6 +48,7 @@ METHODS = (
     | rules(chains_pb2.DESCRIPTOR.services_by_name["Chains"])
     | rules(directory_pb2.DESCRIPTOR.services_by_name["Directory"])
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
+    | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
 )
 RULES = {
     (type_.name, name): rule
