@@ -59,7 +59,8 @@ STAFF_SCOPES = (
     *("members:read", "members:write", "purchases:read", "purchases:write", "points:read", "points:spend"),
     *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open", "ledger:level"),
     *("program:read", "program:write", "insight:read", "coupons:read", "coupons:redeem"),
-    *("campaigns:write", "feedback:read", "feedback:write", "chain:write", "keys:write"),
+    *("campaigns:write", "feedback:read", "feedback:write", "chain:write", "stock:write", "keys:write"),
+    *("staff:read", "staff:write"),
 )
 
 

@@ -3,9 +3,12 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
+from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
+from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
+from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
 from services.kit.clock import Clock
@@ -22,10 +25,16 @@ from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
 from services.members.rpc.chains import ChainsServicer
+from services.members.rpc.configuration import ConfigurationsServicer
+from services.members.rpc.directory import DirectoryServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
+from services.members.rpc.staff import StaffServicer
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.chains import MongoChains
+from services.members.store.coded import mongo_brands, mongo_partners, mongo_regions
+from services.members.store.codes import MongoQrCodes
+from services.members.store.commands import MongoCommands
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
 from services.members.store.looks import MongoLooks
@@ -33,13 +42,20 @@ from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
 from services.members.store.portraits import MongoPortraits
+from services.members.store.staff import MongoNamed, MongoStaff
+from services.members.store.staff_settings import MongoStaffSettings
 from services.members.store.stores import MongoStores
+from services.members.store.targets import MongoTargets
 from services.members.store.timeline import MongoTimelines
 from services.members.store.units import MongoUnits
 from services.members.store.vault import Vault
 from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.changes import ChangeDesk
+from services.members.usecases.codes import CodeDesk
+from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.enrollment import Desk, commit
+from services.members.usecases.leaderboards import BoardDesk
+from services.members.usecases.staff import StaffDesk
 
 
 def build(config: ServiceConfig) -> Service:
@@ -70,18 +86,7 @@ def servicers(
 ) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
-    chains, members = MongoChains(database), MongoMembers(database, vault)
-    stores = MongoStores(database, outbox)
-    desk = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
-    for_chains = ChainsServicer(
-        chains=chains,
-        menu=MongoMenu(database, outbox),
-        keys=desk,
-        clock=clock,
-        clocks=clocks,
-        make_id=make_id,
-        random_bytes=token_bytes,
-    )
+    chains, members, stores = MongoChains(database), MongoMembers(database, vault), MongoStores(database, outbox)
     for_members = MembersServicer(
         desk=Desk(chains=chains, batches=enrollments, make_id=make_id),
         ids=members,
@@ -92,10 +97,71 @@ def servicers(
         ),
         records=Records(looks=MongoLooks(database), timelines=MongoTimelines(database), erasures=vault),
     )
+    configuration = _configuration(database, outbox, chains=chains, stores=stores)
+    for_chains = ChainsServicer(
+        chains=chains,
+        menu=configuration.menu,
+        partners=mongo_partners(database, outbox),
+        keys=KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database)),
+        clock=clock,
+        clocks=clocks,
+        make_id=make_id,
+        random_bytes=token_bytes,
+    )
+    for_directory = DirectoryServicer(
+        chains=chains,
+        brands=configuration.brands,
+        regions=configuration.regions,
+        partners=configuration.partners,
+        codes=CodeDesk(MongoQrCodes(database), stores, random_bytes=token_bytes),
+        clocks=clocks,
+    )
+    for_staff = _staff_servicer(database, outbox, chains=chains, members=members, stores=stores, clocks=clocks)
+    configurations = configuration_pb2.DESCRIPTOR.services_by_name["Configurations"]
     return enrollments, [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
+        (add_DirectoryServicer_to_server, for_directory, directory_pb2.DESCRIPTOR.services_by_name["Directory"]),
+        (add_ConfigurationsServicer_to_server, ConfigurationsServicer(configuration, clocks), configurations),
+        (add_StaffServicer_to_server, for_staff, staff_pb2.DESCRIPTOR.services_by_name["Staff"]),
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
     ]
+
+
+def _configuration(
+    database: Database, outbox: Outbox, *, chains: MongoChains, stores: MongoStores
+) -> ConfigurationDesk:
+    return ConfigurationDesk(
+        chains=chains,
+        brands=mongo_brands(database, outbox),
+        regions=mongo_regions(database, outbox),
+        partners=mongo_partners(database, outbox),
+        stores=stores,
+        menu=MongoMenu(database, outbox),
+        commands=MongoCommands(database),
+        make_id=make_id,
+    )
+
+
+def _staff_servicer(
+    database: Database,
+    outbox: Outbox,
+    *,
+    chains: MongoChains,
+    members: MongoMembers,
+    stores: MongoStores,
+    clocks: ChainClocks,
+) -> StaffServicer:
+    staff = MongoStaff(database, outbox)
+    desk = StaffDesk(
+        chains=chains,
+        staff=staff,
+        settings=MongoStaffSettings(database),
+        stores=stores,
+        members=members,
+        named=MongoNamed(database),
+        make_id=make_id,
+    )
+    return StaffServicer(desk, BoardDesk(staff, stores, MongoTargets(database)), clocks)
 
 
 if __name__ == "__main__":

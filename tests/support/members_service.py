@@ -12,9 +12,11 @@ from uuid import uuid4
 import pytest
 from pymongo import AsyncMongoClient, IndexModel
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
 from protos.members.v1.chains_pb2_grpc import ChainsStub
+from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from protos.members.v1.members_pb2_grpc import MembersStub
+from protos.members.v1.staff_pb2_grpc import StaffStub
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.command_keys import COMMAND_KEYS
 from services.kit.mongo.database import Database, create_indexes
@@ -33,7 +35,9 @@ from tests.support.served import served
 
 if TYPE_CHECKING:
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
+    from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
+    from protos.members.v1.staff_pb2_grpc import StaffAsyncStub
 
 PAYER_KEY = b"p" * 32
 WRAPPING = Path(mkdtemp()) / "wrapping.keys"
@@ -82,6 +86,8 @@ class MembersService:
     channel: RpcChannel
     chains: "ChainsAsyncStub"
     members: "MembersAsyncStub"
+    directory: "DirectoryAsyncStub"
+    staff: "StaffAsyncStub"
 
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
@@ -120,6 +126,15 @@ class MembersService:
     async def store(self, chain: str, code: str = "bund") -> str:
         request = chains_pb2.SaveStoresRequest(stores=[chains_pb2.StoreInput(code=code, name=code)])
         return str((await self.call(self.chains.SaveStores, request, staff(chain))).stores[0].id)
+
+    async def save_stores(self, chain: str, *stores: chains_pb2.StoreInput) -> list[chains_pb2.Store]:
+        answer = await self.call(self.chains.SaveStores, chains_pb2.SaveStoresRequest(stores=stores), staff(chain))
+        return list(answer.stores)
+
+    async def save_brands(self, chain: str, *codes: str) -> list[directory_pb2.Brand]:
+        brands = [directory_pb2.Brand(code=code, name=code.title()) for code in codes]
+        request = directory_pb2.SaveBrandsRequest(brands=brands)
+        return list((await self.call(self.directory.SaveBrands, request, staff(chain))).brands)
 
     async def enroll(self, request: members_pb2.EnrollMemberRequest, by: Principal) -> members_pb2.EnrollMemberResponse:
         answer: members_pb2.EnrollMemberResponse = await self.call(self.members.EnrollMember, request, by)
@@ -167,5 +182,11 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
     )
     await enrollments.start()
     async with served(registrations) as channel:
-        yield MembersService(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))
+        stubs = (
+            channel.stub(ChainsStub),
+            channel.stub(MembersStub),
+            channel.stub(DirectoryStub),
+            channel.stub(StaffStub),
+        )
+        yield MembersService(database, mongo_url, channel, *stubs)
     await enrollments.stop()

@@ -5,9 +5,11 @@ What members tells. An event travels as a CloudEvent: id, type, time, chain, agg
 message's headers (docs/architecture.md), the message below is its body.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -178,6 +180,8 @@ class StoreSaved(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     version: _builtins.int
     """Grows by one with every change, so that a copy knows the newer of two."""
@@ -188,6 +192,10 @@ class StoreSaved(_message.Message):
     """ISO 4217."""
     region: _builtins.str
     """The chain's own code of the region; empty: none."""
+    brand: _builtins.str
+    """The chain's own code of the brand; empty: none."""
+    closed: _builtins.bool
+    """For good."""
     def __init__(
         self,
         *,
@@ -197,10 +205,12 @@ class StoreSaved(_message.Message):
         time_zone: _builtins.str = ...,
         currency: _builtins.str = ...,
         region: _builtins.str = ...,
+        brand: _builtins.str = ...,
+        closed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "name", b"name", "region", b"region", "store_id", b"store_id", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "closed", b"closed", "currency", b"currency", "name", b"name", "region", b"region", "store_id", b"store_id", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -220,6 +230,11 @@ class MenuItemSaved(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     PRICE_MINOR_FIELD_NUMBER: _builtins.int
     LAUNCHED_ON_FIELD_NUMBER: _builtins.int
+    COST_MINOR_FIELD_NUMBER: _builtins.int
+    ON_SALE_FIELD_NUMBER: _builtins.int
+    IN_STOCK_FIELD_NUMBER: _builtins.int
+    STOCK_EXCEPTION_STORE_IDS_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
     item_code: _builtins.str
     version: _builtins.int
     """Grows by one with every change, so that a copy knows the newer of two."""
@@ -230,6 +245,18 @@ class MenuItemSaved(_message.Message):
     """In the minor unit of the chain's currency."""
     launched_on: _builtins.str
     """Since which local day it is sold, like "2026-03-01"; empty: not known."""
+    cost_minor: _builtins.int
+    """What it costs the chain, in the minor unit of its currency; unset: not known. Stays inside: no guest, till or partner
+    is shown it.
+    """
+    on_sale: _builtins.bool
+    """Unset in what was told before it was known: true. The same for the next."""
+    in_stock: _builtins.bool
+    """Whether the chain has it, but for the stores in `stock_exception_store_ids`, where it is the other way round."""
+    brand: _builtins.str
+    """The chain's own code of the brand; empty: none."""
+    @_builtins.property
+    def stock_exception_store_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -239,11 +266,171 @@ class MenuItemSaved(_message.Message):
         category: _builtins.str = ...,
         price_minor: _builtins.int = ...,
         launched_on: _builtins.str = ...,
+        cost_minor: _builtins.int | None = ...,
+        on_sale: _builtins.bool | None = ...,
+        in_stock: _builtins.bool | None = ...,
+        stock_exception_store_ids: _abc.Iterable[_builtins.str] | None = ...,
+        brand: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_minor", b"_cost_minor", "_in_stock", b"_in_stock", "_on_sale", b"_on_sale", "cost_minor", b"cost_minor", "in_stock", b"in_stock", "on_sale", b"on_sale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_minor", b"_cost_minor", "_in_stock", b"_in_stock", "_on_sale", b"_on_sale", "brand", b"brand", "category", b"category", "cost_minor", b"cost_minor", "in_stock", b"in_stock", "item_code", b"item_code", "launched_on", b"launched_on", "name", b"name", "on_sale", b"on_sale", "price_minor", b"price_minor", "stock_exception_store_ids", b"stock_exception_store_ids", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_minor: _TypeAlias = _typing.Literal["cost_minor"]  # noqa: Y015
+    _WhichOneofArgType__cost_minor: _TypeAlias = _typing.Literal["_cost_minor", b"_cost_minor"]  # noqa: Y015
+    _WhichOneofReturnType__in_stock: _TypeAlias = _typing.Literal["in_stock"]  # noqa: Y015
+    _WhichOneofArgType__in_stock: _TypeAlias = _typing.Literal["_in_stock", b"_in_stock"]  # noqa: Y015
+    _WhichOneofReturnType__on_sale: _TypeAlias = _typing.Literal["on_sale"]  # noqa: Y015
+    _WhichOneofArgType__on_sale: _TypeAlias = _typing.Literal["_on_sale", b"_on_sale"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_minor) -> _WhichOneofReturnType__cost_minor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__in_stock) -> _WhichOneofReturnType__in_stock | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__on_sale) -> _WhichOneofReturnType__on_sale | None: ...
+
+Global___MenuItemSaved: _TypeAlias = MenuItemSaved  # noqa: Y015
+
+@_typing.final
+class BrandSaved(_message.Message):
+    """Stream members.chain, aggregate = "brd_" and the first 32 hex digits of the SHA-256 of the code. The brand as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    version: _builtins.int
+    """Grows by one with every change, so that a copy knows the newer of two."""
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        version: _builtins.int = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "item_code", b"item_code", "launched_on", b"launched_on", "name", b"name", "price_minor", b"price_minor", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___MenuItemSaved: _TypeAlias = MenuItemSaved  # noqa: Y015
+Global___BrandSaved: _TypeAlias = BrandSaved  # noqa: Y015
+
+@_typing.final
+class RegionSaved(_message.Message):
+    """Stream members.chain, aggregate = "reg_" and the same hash of its code. The region as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    version: _builtins.int
+    name: _builtins.str
+    parent: _builtins.str
+    """The code of the region that it lies in; empty: none. Its own event may come later."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        version: _builtins.int = ...,
+        name: _builtins.str = ...,
+        parent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "name", b"name", "parent", b"parent", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegionSaved: _TypeAlias = RegionSaved  # noqa: Y015
+
+@_typing.final
+class PartnerSaved(_message.Message):
+    """Stream members.chain, aggregate = "ptn_" and the same hash of its code. The partner as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    version: _builtins.int
+    name: _builtins.str
+    state: _builtins.str
+    """"active" or "paused"."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        version: _builtins.int = ...,
+        name: _builtins.str = ...,
+        state: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "name", b"name", "state", b"state", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartnerSaved: _TypeAlias = PartnerSaved  # noqa: Y015
+
+@_typing.final
+class StaffSaved(_message.Message):
+    """Stream members.staff, aggregate = staff_id. Somebody who works for the chain, as of now; without name and e-mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    STORE_IDS_FIELD_NUMBER: _builtins.int
+    REGIONS_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    staff_id: _builtins.str
+    version: _builtins.int
+    """Grows by one with every change, so that a copy knows the newer of two."""
+    code: _builtins.str
+    """The chain's own code."""
+    active: _builtins.bool
+    member_id: _builtins.str
+    """The own card; empty: none."""
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"cashier", "store_manager" …, sorted; whether trained for them or not."""
+
+    @_builtins.property
+    def store_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids; none, and no regions either: for the whole chain."""
+
+    @_builtins.property
+    def regions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes."""
+
+    def __init__(
+        self,
+        *,
+        staff_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        code: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        store_ids: _abc.Iterable[_builtins.str] | None = ...,
+        regions: _abc.Iterable[_builtins.str] | None = ...,
+        active: _builtins.bool = ...,
+        member_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "code", b"code", "member_id", b"member_id", "regions", b"regions", "roles", b"roles", "staff_id", b"staff_id", "store_ids", b"store_ids", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffSaved: _TypeAlias = StaffSaved  # noqa: Y015

@@ -153,6 +153,12 @@ class Store(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    IS_OPEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     code: _builtins.str
     """The chain's own short code, unique in the chain."""
@@ -163,6 +169,24 @@ class Store(_message.Message):
     """Grows by one with every change."""
     region: _builtins.str
     """The chain's own code of the region; empty: none."""
+    brand: _builtins.str
+    """The chain's own code of the brand; empty: none."""
+    closed: _builtins.bool
+    """For good."""
+    is_open: _builtins.bool
+    """At the moment of the answer, by the chain's clock; unset: its hours are not known."""
+    @_builtins.property
+    def address(self) -> Global___Address:
+        """Unset: not known."""
+
+    @_builtins.property
+    def position(self) -> Global___Position:
+        """Unset: not known."""
+
+    @_builtins.property
+    def hours(self) -> Global___OpeningHours:
+        """Unset: not known."""
+
     def __init__(
         self,
         *,
@@ -173,29 +197,64 @@ class Store(_message.Message):
         currency: _builtins.str = ...,
         version: _builtins.int = ...,
         region: _builtins.str = ...,
+        brand: _builtins.str = ...,
+        address: Global___Address | None = ...,
+        position: Global___Position | None = ...,
+        hours: Global___OpeningHours | None = ...,
+        closed: _builtins.bool = ...,
+        is_open: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_open", b"_is_open", "address", b"address", "hours", b"hours", "is_open", b"is_open", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "currency", b"currency", "id", b"id", "name", b"name", "region", b"region", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_open", b"_is_open", "address", b"address", "brand", b"brand", "closed", b"closed", "code", b"code", "currency", b"currency", "hours", b"hours", "id", b"id", "is_open", b"is_open", "name", b"name", "position", b"position", "region", b"region", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__is_open: _TypeAlias = _typing.Literal["is_open"]  # noqa: Y015
+    _WhichOneofArgType__is_open: _TypeAlias = _typing.Literal["_is_open", b"_is_open"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_open) -> _WhichOneofReturnType__is_open | None: ...
 
 Global___Store: _TypeAlias = Store  # noqa: Y015
 
 @_typing.final
 class StoreInput(_message.Message):
+    """Name, zone and region are as they are said each time. What else is unset stays as it was (in a new store: none), and
+    what is set and empty is taken away.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     CODE_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     name: _builtins.str
     time_zone: _builtins.str
     """Empty: the chain's."""
     region: _builtins.str
-    """The chain's own code of the region, by which reports sum; empty: none."""
+    """The chain's own code of the region, by which reports sum; empty: none. A chain that has saved regions names those
+    only, but for what a store had before; one that has saved none uses whatever codes it likes.
+    """
+    brand: _builtins.str
+    """The code of a brand that the chain has saved. Empty: none."""
+    closed: _builtins.bool
+    """For good."""
+    @_builtins.property
+    def address(self) -> Global___Address:
+        """Without lines, city, postal code and country: none."""
+
+    @_builtins.property
+    def position(self) -> Global___Position:
+        """Without latitude and longitude: none."""
+
+    @_builtins.property
+    def hours(self) -> Global___OpeningHours:
+        """Without any day: not known."""
+
     def __init__(
         self,
         *,
@@ -203,14 +262,192 @@ class StoreInput(_message.Message):
         name: _builtins.str = ...,
         time_zone: _builtins.str = ...,
         region: _builtins.str = ...,
+        brand: _builtins.str | None = ...,
+        address: Global___Address | None = ...,
+        position: Global___Position | None = ...,
+        hours: Global___OpeningHours | None = ...,
+        closed: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_brand", b"_brand", "_closed", b"_closed", "address", b"address", "brand", b"brand", "closed", b"closed", "hours", b"hours", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_brand", b"_brand", "_closed", b"_closed", "address", b"address", "brand", b"brand", "closed", b"closed", "code", b"code", "hours", b"hours", "name", b"name", "position", b"position", "region", b"region", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__brand: _TypeAlias = _typing.Literal["brand"]  # noqa: Y015
+    _WhichOneofArgType__brand: _TypeAlias = _typing.Literal["_brand", b"_brand"]  # noqa: Y015
+    _WhichOneofReturnType__closed: _TypeAlias = _typing.Literal["closed"]  # noqa: Y015
+    _WhichOneofArgType__closed: _TypeAlias = _typing.Literal["_closed", b"_closed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__brand) -> _WhichOneofReturnType__brand | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__closed) -> _WhichOneofReturnType__closed | None: ...
+
+Global___StoreInput: _TypeAlias = StoreInput  # noqa: Y015
+
+@_typing.final
+class Address(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    POSTAL_CODE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    city: _builtins.str
+    postal_code: _builtins.str
+    """Empty: none."""
+    country: _builtins.str
+    """ISO 3166-1 alpha-2."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 4."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
+        city: _builtins.str = ...,
+        postal_code: _builtins.str = ...,
+        country: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "name", b"name", "region", b"region", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "lines", b"lines", "postal_code", b"postal_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___StoreInput: _TypeAlias = StoreInput  # noqa: Y015
+Global___Address: _TypeAlias = Address  # noqa: Y015
+
+@_typing.final
+class Position(_message.Message):
+    """Degrees; north and east are positive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LATITUDE_FIELD_NUMBER: _builtins.int
+    LONGITUDE_FIELD_NUMBER: _builtins.int
+    latitude: _builtins.float
+    longitude: _builtins.float
+    def __init__(
+        self,
+        *,
+        latitude: _builtins.float | None = ...,
+        longitude: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_latitude", b"_latitude", "_longitude", b"_longitude", "latitude", b"latitude", "longitude", b"longitude"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latitude", b"_latitude", "_longitude", b"_longitude", "latitude", b"latitude", "longitude", b"longitude"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__latitude: _TypeAlias = _typing.Literal["latitude"]  # noqa: Y015
+    _WhichOneofArgType__latitude: _TypeAlias = _typing.Literal["_latitude", b"_latitude"]  # noqa: Y015
+    _WhichOneofReturnType__longitude: _TypeAlias = _typing.Literal["longitude"]  # noqa: Y015
+    _WhichOneofArgType__longitude: _TypeAlias = _typing.Literal["_longitude", b"_longitude"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__latitude) -> _WhichOneofReturnType__latitude | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__longitude) -> _WhichOneofReturnType__longitude | None: ...
+
+Global___Position: _TypeAlias = Position  # noqa: Y015
+
+@_typing.final
+class OpeningHours(_message.Message):
+    """By the store's own clock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEEKLY_FIELD_NUMBER: _builtins.int
+    HOLIDAYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def weekly(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpeningDay]:
+        """From Monday on; 7."""
+
+    @_builtins.property
+    def holidays(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holiday]:
+        """Days that are not as their weekday, up to 400, in their order."""
+
+    def __init__(
+        self,
+        *,
+        weekly: _abc.Iterable[Global___OpeningDay] | None = ...,
+        holidays: _abc.Iterable[Global___Holiday] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holidays", b"holidays", "weekly", b"weekly"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpeningHours: _TypeAlias = OpeningHours  # noqa: Y015
+
+@_typing.final
+class OpeningDay(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPANS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def spans(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpeningSpan]:
+        """In their order and apart, up to 10; none: closed."""
+
+    def __init__(
+        self,
+        *,
+        spans: _abc.Iterable[Global___OpeningSpan] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["spans", b"spans"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpeningDay: _TypeAlias = OpeningDay  # noqa: Y015
+
+@_typing.final
+class OpeningSpan(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPENS_FIELD_NUMBER: _builtins.int
+    CLOSES_FIELD_NUMBER: _builtins.int
+    opens: _builtins.str
+    """Local "HH:MM"."""
+    closes: _builtins.str
+    """The same, up to "24:00"; one that is earlier than `opens` is on the next day."""
+    def __init__(
+        self,
+        *,
+        opens: _builtins.str = ...,
+        closes: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closes", b"closes", "opens", b"opens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpeningSpan: _TypeAlias = OpeningSpan  # noqa: Y015
+
+@_typing.final
+class Holiday(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    SPANS_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """Local, like "2026-01-01"."""
+    @_builtins.property
+    def spans(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpeningSpan]:
+        """None: closed."""
+
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        spans: _abc.Iterable[Global___OpeningSpan] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "spans", b"spans"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holiday: _TypeAlias = Holiday  # noqa: Y015
 
 @_typing.final
 class SaveStoresRequest(_message.Message):
@@ -304,6 +541,11 @@ class MenuItem(_message.Message):
     PRICE_MINOR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     LAUNCHED_ON_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    ON_SALE_FIELD_NUMBER: _builtins.int
+    IN_STOCK_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    STOCK_EXCEPTION_STORE_IDS_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The chain's own code, unique in the chain."""
     name: _builtins.str
@@ -312,6 +554,22 @@ class MenuItem(_message.Message):
     version: _builtins.int
     launched_on: _builtins.str
     """Since which local day it is sold, like "2026-03-01"; empty: not known."""
+    on_sale: _builtins.bool
+    """Saving: unset leaves it as it was, in a new item true. The same for the two below."""
+    in_stock: _builtins.bool
+    """Whether the chain has it, but for the stores in `stock_exceptions`. Saving another value clears those."""
+    brand: _builtins.str
+    """The code of a brand that the chain has saved; empty: none. New: none."""
+    @_builtins.property
+    def cost(self) -> Global___MenuItemCost:
+        """What it costs the chain. Shown to staff with the scope chain:write or insight:read and to services; saving: unset
+        leaves it as it was.
+        """
+
+    @_builtins.property
+    def stock_exception_store_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where it is the other way round than `in_stock` says, up to 500. Saving does not look at it: SetStock says it."""
+
     def __init__(
         self,
         *,
@@ -321,14 +579,176 @@ class MenuItem(_message.Message):
         price_minor: _builtins.int = ...,
         version: _builtins.int = ...,
         launched_on: _builtins.str = ...,
+        cost: Global___MenuItemCost | None = ...,
+        on_sale: _builtins.bool | None = ...,
+        in_stock: _builtins.bool | None = ...,
+        brand: _builtins.str | None = ...,
+        stock_exception_store_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_brand", b"_brand", "_in_stock", b"_in_stock", "_on_sale", b"_on_sale", "brand", b"brand", "cost", b"cost", "in_stock", b"in_stock", "on_sale", b"on_sale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_brand", b"_brand", "_in_stock", b"_in_stock", "_on_sale", b"_on_sale", "brand", b"brand", "category", b"category", "code", b"code", "cost", b"cost", "in_stock", b"in_stock", "launched_on", b"launched_on", "name", b"name", "on_sale", b"on_sale", "price_minor", b"price_minor", "stock_exception_store_ids", b"stock_exception_store_ids", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__brand: _TypeAlias = _typing.Literal["brand"]  # noqa: Y015
+    _WhichOneofArgType__brand: _TypeAlias = _typing.Literal["_brand", b"_brand"]  # noqa: Y015
+    _WhichOneofReturnType__in_stock: _TypeAlias = _typing.Literal["in_stock"]  # noqa: Y015
+    _WhichOneofArgType__in_stock: _TypeAlias = _typing.Literal["_in_stock", b"_in_stock"]  # noqa: Y015
+    _WhichOneofReturnType__on_sale: _TypeAlias = _typing.Literal["on_sale"]  # noqa: Y015
+    _WhichOneofArgType__on_sale: _TypeAlias = _typing.Literal["_on_sale", b"_on_sale"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__brand) -> _WhichOneofReturnType__brand | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__in_stock) -> _WhichOneofReturnType__in_stock | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__on_sale) -> _WhichOneofReturnType__on_sale | None: ...
+
+Global___MenuItem: _TypeAlias = MenuItem  # noqa: Y015
+
+@_typing.final
+class MenuItemCost(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MINOR_FIELD_NUMBER: _builtins.int
+    minor: _builtins.int
+    """In the minor unit of the chain's currency; unset: not known."""
+    def __init__(
+        self,
+        *,
+        minor: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_minor", b"_minor", "minor", b"minor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_minor", b"_minor", "minor", b"minor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__minor: _TypeAlias = _typing.Literal["minor"]  # noqa: Y015
+    _WhichOneofArgType__minor: _TypeAlias = _typing.Literal["_minor", b"_minor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minor) -> _WhichOneofReturnType__minor | None: ...
+
+Global___MenuItemCost: _TypeAlias = MenuItemCost  # noqa: Y015
+
+@_typing.final
+class SetStockRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    IN_STOCK_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    store_id: _builtins.str
+    """Empty: the whole chain, for a till its own store."""
+    in_stock: _builtins.bool
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        in_stock: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "launched_on", b"launched_on", "name", b"name", "price_minor", b"price_minor", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "in_stock", b"in_stock", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___MenuItem: _TypeAlias = MenuItem  # noqa: Y015
+Global___SetStockRequest: _TypeAlias = SetStockRequest  # noqa: Y015
+
+@_typing.final
+class SetStockResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def item(self) -> Global___MenuItem: ...
+    def __init__(
+        self,
+        *,
+        item: Global___MenuItem | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetStockResponse: _TypeAlias = SetStockResponse  # noqa: Y015
+
+@_typing.final
+class FindNearestStoresRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LATITUDE_FIELD_NUMBER: _builtins.int
+    LONGITUDE_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    MAX_DISTANCE_M_FIELD_NUMBER: _builtins.int
+    OPEN_NOW_FIELD_NUMBER: _builtins.int
+    latitude: _builtins.float
+    longitude: _builtins.float
+    first: _builtins.int
+    """1 to 100."""
+    max_distance_m: _builtins.int
+    """0: however far."""
+    open_now: _builtins.bool
+    """Only stores that are known to be open now, among the 1,000 nearest."""
+    def __init__(
+        self,
+        *,
+        latitude: _builtins.float = ...,
+        longitude: _builtins.float = ...,
+        first: _builtins.int = ...,
+        max_distance_m: _builtins.int = ...,
+        open_now: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "latitude", b"latitude", "longitude", b"longitude", "max_distance_m", b"max_distance_m", "open_now", b"open_now"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindNearestStoresRequest: _TypeAlias = FindNearestStoresRequest  # noqa: Y015
+
+@_typing.final
+class NearStore(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_FIELD_NUMBER: _builtins.int
+    DISTANCE_M_FIELD_NUMBER: _builtins.int
+    distance_m: _builtins.int
+    """As the crow flies."""
+    @_builtins.property
+    def store(self) -> Global___Store: ...
+    def __init__(
+        self,
+        *,
+        store: Global___Store | None = ...,
+        distance_m: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["store", b"store"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distance_m", b"distance_m", "store", b"store"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NearStore: _TypeAlias = NearStore  # noqa: Y015
+
+@_typing.final
+class FindNearestStoresResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def stores(self) -> _containers.RepeatedCompositeFieldContainer[Global___NearStore]: ...
+    def __init__(
+        self,
+        *,
+        stores: _abc.Iterable[Global___NearStore] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stores", b"stores"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindNearestStoresResponse: _TypeAlias = FindNearestStoresResponse  # noqa: Y015
 
 @_typing.final
 class SaveMenuItemsRequest(_message.Message):
@@ -457,7 +877,9 @@ class CreateApiKeyRequest(_message.Message):
     kind: _access_pb2.CallerKind.ValueType
     """MEMBER, STAFF, PARTNER or TILL."""
     subject: _builtins.str
-    """Whom it stands for: a member id, or a name for a person, a brand or a device."""
+    """Whom it stands for: a member id, or a name for a person, a brand or a device. A partner's key whose subject is the
+    code of a saved partner is that partner's: it is good while the partner is not paused.
+    """
     role: _builtins.str
     """Of staff: as what it looks at guests, "cashier", "store_manager", "service_agent", "marketer", "analyst" or
     "admin". Empty: "service_agent".

@@ -70,6 +70,16 @@ class ChainsStub:
                 request_serializer=protos_dot_members_dot_v1_dot_chains__pb2.ListMenuItemsRequest.SerializeToString,
                 response_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.ListMenuItemsResponse.FromString,
                 _registered_method=True)
+        self.SetStock = channel.unary_unary(
+                '/huitou.members.v1.Chains/SetStock',
+                request_serializer=protos_dot_members_dot_v1_dot_chains__pb2.SetStockRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.SetStockResponse.FromString,
+                _registered_method=True)
+        self.FindNearestStores = channel.unary_unary(
+                '/huitou.members.v1.Chains/FindNearestStores',
+                request_serializer=protos_dot_members_dot_v1_dot_chains__pb2.FindNearestStoresRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.FindNearestStoresResponse.FromString,
+                _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/huitou.members.v1.Chains/CreateApiKey',
                 request_serializer=protos_dot_members_dot_v1_dot_chains__pb2.CreateApiKeyRequest.SerializeToString,
@@ -140,6 +150,20 @@ class ChainsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetStock(self, request, context):
+        """Says whether a store, or without one the whole chain, has a menu item. A till says it for its own store.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindNearestStores(self, request, context):
+        """The nearest stores that have a position and are not closed for good, the nearest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateApiKey(self, request, context):
         """A new key for a staff member, a till, a partner or a member. The secret is shown in this answer only.
         """
@@ -198,6 +222,16 @@ def add_ChainsServicer_to_server(servicer, server):
                     servicer.ListMenuItems,
                     request_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.ListMenuItemsRequest.FromString,
                     response_serializer=protos_dot_members_dot_v1_dot_chains__pb2.ListMenuItemsResponse.SerializeToString,
+            ),
+            'SetStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetStock,
+                    request_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.SetStockRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_chains__pb2.SetStockResponse.SerializeToString,
+            ),
+            'FindNearestStores': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindNearestStores,
+                    request_deserializer=protos_dot_members_dot_v1_dot_chains__pb2.FindNearestStoresRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_chains__pb2.FindNearestStoresResponse.SerializeToString,
             ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
@@ -405,6 +439,60 @@ class Chains:
             '/huitou.members.v1.Chains/ListMenuItems',
             protos_dot_members_dot_v1_dot_chains__pb2.ListMenuItemsRequest.SerializeToString,
             protos_dot_members_dot_v1_dot_chains__pb2.ListMenuItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Chains/SetStock',
+            protos_dot_members_dot_v1_dot_chains__pb2.SetStockRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_chains__pb2.SetStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindNearestStores(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Chains/FindNearestStores',
+            protos_dot_members_dot_v1_dot_chains__pb2.FindNearestStoresRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_chains__pb2.FindNearestStoresResponse.FromString,
             options,
             channel_credentials,
             insecure,

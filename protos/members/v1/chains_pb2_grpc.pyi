@@ -47,6 +47,10 @@ class ChainsStub:
     """Those of up to 500 codes that are on the menu, in the order of the codes."""
     ListMenuItems: _grpc.UnaryUnaryMultiCallable[_chains_pb2.ListMenuItemsRequest, _chains_pb2.ListMenuItemsResponse]
     """The whole menu, in the order of the codes."""
+    SetStock: _grpc.UnaryUnaryMultiCallable[_chains_pb2.SetStockRequest, _chains_pb2.SetStockResponse]
+    """Says whether a store, or without one the whole chain, has a menu item. A till says it for its own store."""
+    FindNearestStores: _grpc.UnaryUnaryMultiCallable[_chains_pb2.FindNearestStoresRequest, _chains_pb2.FindNearestStoresResponse]
+    """The nearest stores that have a position and are not closed for good, the nearest first."""
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_chains_pb2.CreateApiKeyRequest, _chains_pb2.CreateApiKeyResponse]
     """A new key for a staff member, a till, a partner or a member. The secret is shown in this answer only."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_chains_pb2.RevokeApiKeyRequest, _chains_pb2.RevokeApiKeyResponse]
@@ -73,6 +77,10 @@ class ChainsAsyncStub(ChainsStub):
     """Those of up to 500 codes that are on the menu, in the order of the codes."""
     ListMenuItems: _aio.UnaryUnaryMultiCallable[_chains_pb2.ListMenuItemsRequest, _chains_pb2.ListMenuItemsResponse]  # type: ignore[assignment]
     """The whole menu, in the order of the codes."""
+    SetStock: _aio.UnaryUnaryMultiCallable[_chains_pb2.SetStockRequest, _chains_pb2.SetStockResponse]  # type: ignore[assignment]
+    """Says whether a store, or without one the whole chain, has a menu item. A till says it for its own store."""
+    FindNearestStores: _aio.UnaryUnaryMultiCallable[_chains_pb2.FindNearestStoresRequest, _chains_pb2.FindNearestStoresResponse]  # type: ignore[assignment]
+    """The nearest stores that have a position and are not closed for good, the nearest first."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_chains_pb2.CreateApiKeyRequest, _chains_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """A new key for a staff member, a till, a partner or a member. The secret is shown in this answer only."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_chains_pb2.RevokeApiKeyRequest, _chains_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
@@ -138,6 +146,22 @@ class ChainsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chains_pb2.ListMenuItemsResponse, _abc.Awaitable[_chains_pb2.ListMenuItemsResponse]]:
         """The whole menu, in the order of the codes."""
+
+    @_abc_1.abstractmethod
+    def SetStock(
+        self,
+        request: _chains_pb2.SetStockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chains_pb2.SetStockResponse, _abc.Awaitable[_chains_pb2.SetStockResponse]]:
+        """Says whether a store, or without one the whole chain, has a menu item. A till says it for its own store."""
+
+    @_abc_1.abstractmethod
+    def FindNearestStores(
+        self,
+        request: _chains_pb2.FindNearestStoresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chains_pb2.FindNearestStoresResponse, _abc.Awaitable[_chains_pb2.FindNearestStoresResponse]]:
+        """The nearest stores that have a position and are not closed for good, the nearest first."""
 
     @_abc_1.abstractmethod
     def CreateApiKey(

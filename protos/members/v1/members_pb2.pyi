@@ -234,7 +234,7 @@ class Profile(_message.Message):
         """Without payers. Not part of an UpdateProfile: identities are proved."""
 
     @_builtins.property
-    def address(self) -> Global___Address: ...
+    def address(self) -> Global___PostalAddress: ...
     @_builtins.property
     def preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Preference]: ...
     def __init__(
@@ -247,7 +247,7 @@ class Profile(_message.Message):
         birthday: _builtins.str = ...,
         gender: Global___Gender.ValueType = ...,
         language: _builtins.str = ...,
-        address: Global___Address | None = ...,
+        address: Global___PostalAddress | None = ...,
         preferences: _abc.Iterable[Global___Preference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
@@ -259,7 +259,7 @@ class Profile(_message.Message):
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
 
 @_typing.final
-class Address(_message.Message):
+class PostalAddress(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LINES_FIELD_NUMBER: _builtins.int
@@ -286,7 +286,7 @@ class Address(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Address: _TypeAlias = Address  # noqa: Y015
+Global___PostalAddress: _TypeAlias = PostalAddress  # noqa: Y015
 
 @_typing.final
 class Preference(_message.Message):

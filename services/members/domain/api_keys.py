@@ -35,6 +35,9 @@ SCOPES = frozenset(
         "feedback:read",
         "feedback:write",
         "chain:write",
+        "stock:write",
+        "staff:read",
+        "staff:write",
         "keys:write",
     }
 )

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from services.kit.errors import Kind, Problem
 from services.members.domain.chains import MAX_CODE_LENGTH, MAX_NAME_LENGTH, Chain, is_code, is_name, is_time_zone
+from services.members.domain.hours import Hours, check_hours, is_open
+from services.members.domain.named import Named
+from services.members.domain.places import Address, Position, check_address, check_position
+from services.members.domain.wanted import KEEP, Wanted, chosen
 
 MAX_STORES = 10_000
 """Stores of one chain: all of them fit into one answer."""
@@ -33,7 +38,7 @@ class TooManyStoresError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A store as it is now. `version` grows by one with every change, from 1."""
+    """A store as it is now. `version` grows by one with every change, from 1. `closed` is for good."""
 
     id: str
     code: str
@@ -42,16 +47,29 @@ class Store:
     currency: str
     version: int
     region: str = ""  # the chain's own code, empty: none
+    brand: str = ""  # as the region
+    address: Address | None = None
+    position: Position | None = None
+    hours: Hours | None = None  # None: not known
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WantedStore:
-    """A store as somebody wants it. An empty `time_zone` means the chain's."""
+    """A store as somebody wants it. An empty `time_zone` means the chain's.
+
+    Name, zone and region are as they stand here; the rest may be `KEEP`: as it was, in a new store none.
+    """
 
     code: str
     name: str
     time_zone: str = ""
     region: str = ""
+    brand: Wanted[str] = KEEP
+    address: Wanted[Address | None] = KEEP
+    position: Wanted[Position | None] = KEEP
+    hours: Wanted[Hours | None] = KEEP
+    closed: Wanted[bool] = KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +97,56 @@ def check_stores(wanted: Sequence[WantedStore]) -> None:
             raise InvalidStoreError(
                 field=f"{path}.region", why=f"a region's code has 1 to {MAX_CODE_LENGTH} visible characters"
             )
+        if store.address is not KEEP and store.address is not None:
+            check_address(store.address, path=f"{path}.address")
+        if store.position is not KEEP and store.position is not None:
+            check_position(store.position, path=f"{path}.position")
+        if store.hours is not KEEP and store.hours is not None:
+            check_hours(store.hours, path=f"{path}.hours")
         seen.add(store.code)
 
 
+def is_open_at(store: Store, moment: datetime) -> bool | None:
+    """Tell whether the store is open at `moment`; None when its hours are not known."""
+    if store.closed:
+        return False
+    return None if store.hours is None else is_open(store.hours, time_zone=store.time_zone, moment=moment)
+
+
 def save_stores(
-    wanted: Sequence[WantedStore], *, known: Mapping[str, Store], count: int, chain: Chain, new_id: Callable[[], str]
+    wanted: Sequence[WantedStore],
+    *,
+    known: Mapping[str, Store],
+    count: int,
+    chain: Chain,
+    new_id: Callable[[], str],
+    named: Named,
 ) -> SavedStores:
     """Fold `wanted` over `known`, the chain's stores of these codes; `count` is how many it has in all."""
     saved = [_saved(store, known.get(store.code), chain=chain, new_id=new_id) for store in wanted]
     changed = tuple(store for store in saved if store != known.get(store.code))
     if count + sum(store.version == 1 for store in changed) > MAX_STORES:
         raise TooManyStoresError(field="stores", most=MAX_STORES)
+    for number, store in enumerate(saved):
+        before = known.get(store.code)
+        named.check_brand(store.brand, field=f"stores.{number}.brand")
+        if before is None or store.region != before.region:
+            named.check_region(store.region, field=f"stores.{number}.region")
     return SavedStores(tuple(saved), changed)
 
 
 def _saved(wanted: WantedStore, known: Store | None, *, chain: Chain, new_id: Callable[[], str]) -> Store:
     time_zone = wanted.time_zone or chain.time_zone
-    if known is None:
-        return Store(new_id(), wanted.code, wanted.name, time_zone, chain.currency, version=1, region=wanted.region)
-    if (known.name, known.time_zone, known.region) == (wanted.name, time_zone, wanted.region):
-        return known
-    return replace(known, name=wanted.name, time_zone=time_zone, region=wanted.region, version=known.version + 1)
+    before = known or Store(new_id(), wanted.code, wanted.name, time_zone, chain.currency, version=0)
+    after = replace(
+        before,
+        name=wanted.name,
+        time_zone=time_zone,
+        region=wanted.region,
+        brand=chosen(wanted.brand, before.brand),
+        address=chosen(wanted.address, before.address),
+        position=chosen(wanted.position, before.position),
+        hours=chosen(wanted.hours, before.hours),
+        closed=chosen(wanted.closed, before.closed),
+    )
+    return known if after == known else replace(after, version=before.version + 1)

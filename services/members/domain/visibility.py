@@ -8,6 +8,7 @@ from types import MappingProxyType
 from services.members.domain.identities import Identity, IdentityKind, masked
 from services.members.domain.members import Member
 from services.members.domain.profiles import Address, Gender, PreferenceKind, Profile
+from services.members.domain.training import Role as StaffRole
 
 
 class Role(StrEnum):
@@ -25,7 +26,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-STAFF_ROLES = frozenset({Role.CASHIER, Role.STORE_MANAGER, Role.SERVICE_AGENT, Role.MARKETER, Role.ANALYST, Role.ADMIN})
+STAFF_ROLES = frozenset(Role(each.value) for each in StaffRole)
 
 
 class Field(StrEnum):

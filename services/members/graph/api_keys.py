@@ -9,6 +9,7 @@ from protos.common.v1 import access_pb2
 from protos.members.v1 import chains_pb2 as pb
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from services.kit.graph import INPUT, Caller, Info, Instant, UserError, allow, instant, mutation
+from services.members.graph.staff import StaffRole
 
 KEY_MAKERS = allow(Caller.STAFF, scope="keys:write")
 
@@ -21,18 +22,6 @@ class ApiKeyKind(Enum):
     STAFF = strawberry.enum_value("STAFF", description="Somebody who works for the chain.")
     PARTNER = strawberry.enum_value("PARTNER", description="Another brand.")
     TILL = strawberry.enum_value("TILL", description="A cash register or an ordering kiosk.")
-
-
-@strawberry.enum(description="As what somebody of the staff looks at guests.")
-class StaffRole(Enum):
-    """Roles, named as in the proto."""
-
-    CASHIER = strawberry.enum_value("CASHIER", description="First names, needs, the last digits of phones.")
-    STORE_MANAGER = strawberry.enum_value("STORE_MANAGER", description="Names too.")
-    SERVICE_AGENT = strawberry.enum_value("SERVICE_AGENT", description="Everything, to look after guests.")
-    MARKETER = strawberry.enum_value("MARKETER", description="What guests are selected by; no contacts.")
-    ANALYST = strawberry.enum_value("ANALYST", description="Nobody by name.")
-    ADMIN = strawberry.enum_value("ADMIN", description="Everything; may give any role.")
 
 
 @strawberry.input(description="A key as it should be. It cannot have more than the key that makes it.")

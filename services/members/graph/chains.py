@@ -5,6 +5,7 @@ import strawberry
 from protos.members.v1 import chains_pb2 as pb
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from services.kit.graph import Caller, GraphContext, SafeInt, allow, loader
+from services.members.graph.places import Address, OpeningHours, Position, address, hours, position
 
 EVERYBODY = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL)
 
@@ -31,6 +32,20 @@ class Store:
     currency: str = strawberry.field(description="ISO 4217; what it sells in.")
     region: str | None = strawberry.field(description="The chain's own code of the region; null: none.")
     version: SafeInt = strawberry.field(description="Grows by one with every change.")
+    brand: str | None = strawberry.field(description="The chain's own code of the brand; null: none.")
+    address: Address | None = strawberry.field(description="Null: not known.")
+    position: Position | None = strawberry.field(description="Null: not known.")
+    hours: OpeningHours | None = strawberry.field(description="When it is open; null: not known.")
+    closed: bool = strawberry.field(description="Closed for good.")
+    is_open: bool | None = strawberry.field(description="Open at this moment; null: its hours are not known.")
+
+
+@strawberry.type(description="A store, and how far it is.")
+class NearStore:
+    """A store nearby."""
+
+    store: Store = strawberry.field(description="The store.")
+    distance_m: int = strawberry.field(description="Metres as the crow flies.")
 
 
 @strawberry.type(description="Something that can be ordered.")
@@ -45,6 +60,16 @@ class MenuItem:
     launched_on: str | None = strawberry.field(
         description='Since which local day it is sold, like "2026-03-01"; null: not known.'
     )
+    cost_minor: SafeInt | None = strawberry.field(
+        description="What it costs the chain, in the same unit; null: not known, or not for the caller, who must be "
+        "staff with the scope chain:write or insight:read."
+    )
+    on_sale: bool = strawberry.field(description="Can be ordered at all.")
+    in_stock: bool = strawberry.field(description="The chain has it, but for `stockExceptions`.")
+    stock_exceptions: list[strawberry.ID] = strawberry.field(
+        description="The stores where it is the other way round than `inStock` says; up to 500."
+    )
+    brand: str | None = strawberry.field(description="The chain's own code of the brand; null: none.")
 
 
 @loader(most=1_000)
@@ -73,6 +98,12 @@ def store(one: pb.Store) -> Store:
         currency=one.currency,
         region=one.region or None,
         version=one.version,
+        brand=one.brand or None,
+        address=address(one.address) if one.HasField("address") else None,
+        position=position(one.position) if one.HasField("position") else None,
+        hours=hours(one.hours) if one.HasField("hours") else None,
+        closed=one.closed,
+        is_open=one.is_open if one.HasField("is_open") else None,
     )
 
 
@@ -85,4 +116,9 @@ def menu_item(one: pb.MenuItem) -> MenuItem:
         price_minor=one.price_minor,
         version=one.version,
         launched_on=one.launched_on or None,
+        cost_minor=one.cost.minor if one.HasField("cost") else None,
+        on_sale=one.on_sale,
+        in_stock=one.in_stock,
+        stock_exceptions=[strawberry.ID(store_id) for store_id in one.stock_exception_store_ids],
+        brand=one.brand or None,
     )

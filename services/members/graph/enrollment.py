@@ -25,7 +25,7 @@ SAID = ("name", "given_name", "family_name", "birthday", "gender", "language", "
 
 
 @strawberry.input(description="Where letters and deliveries go.")
-class AddressInput:
+class PostalAddressInput:
     """An address."""
 
     lines: str = strawberry.field(default="", description="Street, house, floor.")
@@ -54,7 +54,7 @@ class ProfileFields:
     )
     gender: Gender | None = strawberry.field(default=None, description="As the person says.")
     language: str | None = strawberry.field(default=None, description='BCP 47, like "zh-Hans-CN".')
-    address: AddressInput | None = strawberry.field(default=None, description="Where letters and deliveries go.")
+    address: PostalAddressInput | None = strawberry.field(default=None, description="Where letters and deliveries go.")
     preferences: list[PreferenceInput] | None = strawberry.field(
         default=None, description="All tastes, allergies, seats …; up to 50."
     )
@@ -212,7 +212,7 @@ def profile_proto(wish: ProfileFields) -> tuple[pb.Profile, list[str]]:
         language=wish.language or "",
         address=None
         if address is None
-        else pb.Address(
+        else pb.PostalAddress(
             lines=address.lines, city=address.city, postal_code=address.postal_code, country=address.country
         ),
         preferences=[

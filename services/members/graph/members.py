@@ -87,7 +87,7 @@ class Preference:
 
 
 @strawberry.type(description="Where letters and deliveries go. Who may not see all of it sees city and country.")
-class Address:
+class PostalAddress:
     """An address."""
 
     lines: str = strawberry.field(description="Street, house, floor.")
@@ -113,7 +113,7 @@ class Profile:
     )
     gender: Gender | None = strawberry.field(description="Null: not said.")
     language: str | None = strawberry.field(description='BCP 47, like "zh-Hans-CN".')
-    address: Address | None = strawberry.field(description="Null: not said.")
+    address: PostalAddress | None = strawberry.field(description="Null: not said.")
     preferences: list[Preference] = strawberry.field(description="Tastes, allergies, seats ….")
 
 
@@ -217,7 +217,7 @@ def _profile(profile: pb.Profile) -> Profile:
         birthday=profile.birthday or None,
         gender=Gender[pb.Gender.Name(profile.gender).removeprefix("GENDER_")] if profile.gender else None,
         language=profile.language or None,
-        address=Address(
+        address=PostalAddress(
             lines=address.lines, city=address.city, postal_code=address.postal_code, country=address.country
         )
         if profile.HasField("address")

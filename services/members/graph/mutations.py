@@ -4,11 +4,27 @@ import strawberry
 
 from services.members.graph.api_keys import ApiKeyMutation
 from services.members.graph.changes import ChangeMutation
-from services.members.graph.configuration import ConfigurationMutation
+from services.members.graph.codes import QrCodeMutation
+from services.members.graph.configuration import ChainConfigurationMutation
+from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.identities import IdentityMutation
+from services.members.graph.leaderboards import LeaderboardMutation
+from services.members.graph.saving import SavingMutation
+from services.members.graph.staff import StaffMutation
 
 
 @strawberry.type
-class Mutation(EnrollmentMutation, IdentityMutation, ChangeMutation, ConfigurationMutation, ApiKeyMutation):
+class Mutation(
+    EnrollmentMutation,
+    IdentityMutation,
+    ChangeMutation,
+    SavingMutation,
+    DirectoryMutation,
+    QrCodeMutation,
+    ChainConfigurationMutation,
+    StaffMutation,
+    LeaderboardMutation,
+    ApiKeyMutation,
+):
     """All of it."""

@@ -6,14 +6,19 @@ import strawberry
 
 from protos.members.v1 import chains_pb2 as pb
 from protos.members.v1.chains_pb2_grpc import ChainsStub
-from services.kit.graph import BY_ID, Caller, Info, allow, field
-from services.members.graph.chains import EVERYBODY, Chain, MenuItem, Store, chain, menu_item, store
+from services.kit.graph import BY_ID, Caller, First, Info, allow, field
+from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore, Store, chain, menu_item, store
+from services.members.graph.codes import QrCodeQuery
+from services.members.graph.configuration import ChainConfigurationQuery
+from services.members.graph.directory import DirectoryQuery
+from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
+from services.members.graph.staff import StaffQuery
 
 
 @strawberry.type
-class Query(RecordQuery):
+class Query(RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery):
     """What can be asked of members."""
 
     @field(READERS, description="A member; null when there is none, or none that the caller may see.")
@@ -38,6 +43,27 @@ class Query(RecordQuery):
         service = info.context.channel("members")
         answer = await service.ask(service.stub(ChainsStub).GetStores, pb.GetStoresRequest())
         return [store(one) for one in answer.stores]
+
+    @field(EVERYBODY, description="Stores that have a position and are not closed for good, the nearest first.")
+    async def nearest_stores(
+        self,
+        info: Info,
+        *,
+        latitude: Annotated[float, strawberry.argument(description="Degrees, north positive.")],
+        longitude: Annotated[float, strawberry.argument(description="Degrees, east positive.")],
+        first: First = 20,
+        max_distance_m: Annotated[int, strawberry.argument(description="Metres; 0: however far.")] = 0,
+        open_now: Annotated[
+            bool, strawberry.argument(description="Only those known to be open now, among the 1,000 nearest.")
+        ] = False,
+    ) -> list[NearStore]:
+        """Find the nearest stores."""
+        service = info.context.channel("members")
+        request = pb.FindNearestStoresRequest(
+            latitude=latitude, longitude=longitude, first=first, max_distance_m=max_distance_m, open_now=open_now
+        )
+        answer = await service.ask(service.stub(ChainsStub).FindNearestStores, request)
+        return [NearStore(store=store(one.store), distance_m=one.distance_m) for one in answer.stores]
 
     @field(EVERYBODY, description="Everything that the chain sells.")
     async def menu(self, info: Info) -> list[MenuItem]:

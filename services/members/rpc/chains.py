@@ -13,12 +13,20 @@ from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
 from services.kit.timestamps import to_timestamp
 from services.members.domain.api_keys import InvalidApiKeyError
-from services.members.domain.stores import WantedStore
-from services.members.rpc.words import KEY_KIND_OF, KEY_KINDS, chain_proto, item_proto, store_proto, wanted_item
-from services.members.usecases.api_keys import KeyDesk, WantedKey, authenticate, create_api_key, revoke_api_key
+from services.members.domain.places import Position
+from services.members.rpc.places import item_proto, store_proto, wanted_item, wanted_store
+from services.members.rpc.words import KEY_KIND_OF, KEY_KINDS, chain_proto
+from services.members.usecases.api_keys import (
+    KeyDesk,
+    PartnerFinder,
+    WantedKey,
+    authenticate,
+    create_api_key,
+    revoke_api_key,
+)
 from services.members.usecases.chains import ChainFinder, ChainOpener, WantedChain, callers_chain, open_chain
-from services.members.usecases.menu import Menu, get_menu_items, save_menu_items
-from services.members.usecases.stores import get_stores, save_stores
+from services.members.usecases.menu import Menu, get_menu_items, list_menu_items, save_menu_items, set_item_stock
+from services.members.usecases.stores import Search, get_stores, nearest_stores, save_stores
 
 SECRET_BYTES = 32
 
@@ -36,6 +44,7 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
 
     chains: Chains
     menu: Menu
+    partners: PartnerFinder
     keys: KeyDesk
     clock: Clock
     clocks: ChainClocks
@@ -62,28 +71,60 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
     async def SaveStores(self, request: pb.SaveStoresRequest, _context: Any) -> pb.SaveStoresResponse:  # noqa: N802 - gRPC's name
         """Add or change stores."""
         who = caller()
+        now = await self.clocks.now(who.chain)
         saved = await save_stores(
-            [WantedStore(store.code, store.name, store.time_zone, store.region) for store in request.stores],
+            [wanted_store(store, number=number) for number, store in enumerate(request.stores)],
             caller=who,
-            now=await self.clocks.now(who.chain),
+            now=now,
             chains=self.chains,
             stores=self.keys.stores,
             make_id=self.make_id,
             traceparent=current_traceparent(),
         )
-        return pb.SaveStoresResponse(stores=[store_proto(store) for store in saved])
+        return pb.SaveStoresResponse(stores=[store_proto(store, now=now) for store in saved])
 
     async def GetStores(self, request: pb.GetStoresRequest, _context: Any) -> pb.GetStoresResponse:  # noqa: N802 - gRPC's name
         """Show stores."""
-        stores = await get_stores(request.ids, caller=caller(), stores=self.keys.stores)
-        return pb.GetStoresResponse(stores=[store_proto(store) for store in stores])
+        who = caller()
+        stores = await get_stores(request.ids, caller=who, stores=self.keys.stores)
+        now = await self.clocks.now(who.chain)
+        return pb.GetStoresResponse(stores=[store_proto(store, now=now) for store in stores])
+
+    async def FindNearestStores(  # noqa: N802 - gRPC's name
+        self, request: pb.FindNearestStoresRequest, _context: Any
+    ) -> pb.FindNearestStoresResponse:
+        """Find the nearest stores."""
+        who = caller()
+        now = await self.clocks.now(who.chain)
+        near = Position(request.latitude, request.longitude)
+        search = Search(near, request.first, within_m=request.max_distance_m, open_now=request.open_now)
+        found = await nearest_stores(search, caller=who, now=now, stores=self.keys.stores)
+        return pb.FindNearestStoresResponse(
+            stores=[pb.NearStore(store=store_proto(one.store, now=now), distance_m=one.distance_m) for one in found]
+        )
+
+    async def SetStock(self, request: pb.SetStockRequest, _context: Any) -> pb.SetStockResponse:  # noqa: N802 - gRPC's name
+        """Say whether a store has an item."""
+        who = caller()
+        item = await set_item_stock(
+            request.code,
+            store=request.store_id,
+            in_stock=request.in_stock,
+            caller=who,
+            now=await self.clocks.now(who.chain),
+            stores=self.keys.stores,
+            menu=self.menu,
+            traceparent=current_traceparent(),
+        )
+        return pb.SetStockResponse(item=item_proto(item))
 
     async def SaveMenuItems(self, request: pb.SaveMenuItemsRequest, _context: Any) -> pb.SaveMenuItemsResponse:  # noqa: N802 - gRPC's name
         """Add or change menu items."""
+        who = caller()
         saved = await save_menu_items(
             [wanted_item(item) for item in request.items],
-            caller=caller(),
-            now=self.clock(),
+            caller=who,
+            now=await self.clocks.now(who.chain),
             chains=self.chains,
             menu=self.menu,
             traceparent=current_traceparent(),
@@ -97,7 +138,7 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
 
     async def ListMenuItems(self, _request: pb.ListMenuItemsRequest, _context: Any) -> pb.ListMenuItemsResponse:  # noqa: N802 - gRPC's name
         """Show the menu."""
-        items = await self.menu.every(caller().chain)
+        items = await list_menu_items(caller=caller(), menu=self.menu)
         return pb.ListMenuItemsResponse(items=[item_proto(item) for item in items])
 
     async def CreateApiKey(self, request: pb.CreateApiKeyRequest, _context: Any) -> pb.CreateApiKeyResponse:  # noqa: N802 - gRPC's name
@@ -122,7 +163,9 @@ class ChainsServicer(chains_pb2_grpc.ChainsServicer):
 
     async def Authenticate(self, request: pb.AuthenticateRequest, _context: Any) -> pb.AuthenticateResponse:  # noqa: N802 - gRPC's name
         """Tell whose a secret is."""
-        key = await authenticate(request.secret_sha256, keys=self.keys.keys, members=self.keys.members)
+        key = await authenticate(
+            request.secret_sha256, keys=self.keys.keys, members=self.keys.members, partners=self.partners
+        )
         return pb.AuthenticateResponse(
             chain_id=key.chain,
             kind=KEY_KIND_OF[key.kind],

@@ -121,7 +121,7 @@ def _profile_proto(profile: Profile) -> pb.Profile:
         language=profile.language,
         address=None
         if address == Address()
-        else pb.Address(
+        else pb.PostalAddress(
             lines=address.lines, city=address.city, postal_code=address.postal_code, country=address.country
         ),
         preferences=[pb.Preference(kind=_PREFERENCE_OF[one.kind], text=one.text) for one in profile.preferences],

@@ -12,8 +12,18 @@ from services.kit.outbox.events import EventCursor
 from services.kit.outbox.outbox import Outbox
 from services.members import events
 from services.members.domain.chains import Chain
+from services.members.domain.places import Position
 from services.members.domain.stores import MAX_STORES, SavedStores, Store, WantedStore, save_stores
+from services.members.store.coded import named_of
 from services.members.store.collections import STORES
+from services.members.store.places import (
+    address_document,
+    address_of,
+    hours_document,
+    hours_of,
+    position_document,
+    position_of,
+)
 from services.members.store.turns import read_turn, take_turn
 
 NO_ID = {"_id": False}
@@ -35,7 +45,8 @@ class MongoStores:
             codes = {"chain": chain.id, "code": {"$in": [store.code for store in wanted]}}
             found = {one["code"]: one for one in await self._find(codes, session=session)}
             known = {code: _store_of(one) for code, one in found.items()}
-            saved = save_stores(wanted, known=known, count=turn.count, chain=chain, new_id=new_id)
+            named = await named_of(self._database, chain.id, session=session)
+            saved = save_stores(wanted, known=known, count=turn.count, chain=chain, new_id=new_id, named=named)
             if saved.changed:
                 added = sum(store.version == 1 for store in saved.changed)
                 await take_turn(self._database, turn, chain=chain.id, of="stores", added=added, session=session)
@@ -60,6 +71,14 @@ class MongoStores:
     async def find(self, chain: str, ids: frozenset[str]) -> list[Store]:
         """Return those of `ids` that exist, in the order of their ids."""
         return [_store_of(one) for one in await self._find({"chain": chain, "store": {"$in": sorted(ids)}})]
+
+    async def nearest(self, chain: str, to: Position, *, most: int, within_m: int) -> list[Store]:
+        """Return the stores with a position that are not closed for good, the nearest first."""
+        # Not $geoNear, which would tell the distance: it must be a pipeline's first stage, and hides the chain there.
+        near = {"$nearSphere": {"$geometry": position_document(to), "$maxDistance": within_m}}
+        condition = {"chain": chain, "position": near, "closed": {"$ne": True}}
+        found = self._database.collection(STORES).find(condition, NO_ID)
+        return [_store_of(one) for one in await found.limit(most).to_list(most)]
 
     async def _find(self, condition: Document, *, session: Session | None = None) -> list[Document]:
         found = self._database.collection(STORES).find(condition, NO_ID, session=session)
@@ -87,6 +106,11 @@ def _content(store: Store, cursor: EventCursor) -> Document:
         "currency": store.currency,
         "version": store.version,
         "region": store.region,
+        "brand": store.brand,
+        "address": address_document(store.address),
+        "position": position_document(store.position),
+        "hours": hours_document(store.hours),
+        "closed": store.closed,
         "events": {"sequence": cursor.sequence, "at": cursor.at},
     }
 
@@ -99,5 +123,10 @@ def _store_of(document: Document) -> Store:
         time_zone=document["time_zone"],
         currency=document["currency"],
         version=document["version"],
-        region=document.get("region", ""),  # stores from before regions have none
+        region=document.get("region", ""),  # stores from before there were regions, brands … have none
+        brand=document.get("brand", ""),
+        address=address_of(document.get("address")),
+        position=position_of(document.get("position")),
+        hours=hours_of(document.get("hours")),
+        closed=document.get("closed", False),
     )

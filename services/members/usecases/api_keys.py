@@ -17,6 +17,7 @@ from services.members.domain.api_keys import (
     secret_of,
 )
 from services.members.domain.members import NoMemberError
+from services.members.domain.partners import Partner, PartnerState
 from services.members.domain.stores import NoStoreError
 from services.members.usecases.chains import ChainFinder, callers_chain
 from services.members.usecases.members import MemberFinder
@@ -37,6 +38,13 @@ class ApiKeys(Protocol):
 
     async def revoke(self, key: ApiKey, *, now: datetime) -> datetime:
         """Mark the key revoked, and return since when it is: the first time holds."""
+
+
+class PartnerFinder(Protocol):
+    """Where partners are looked up."""
+
+    async def find(self, chain: str, code: str) -> Partner | None:
+        """Return the chain's partner of that code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +110,20 @@ async def revoke_api_key(key_id: str, *, caller: Principal, now: datetime, keys:
     return await keys.revoke(key, now=now)
 
 
-async def authenticate(secret_sha256: bytes, *, keys: ApiKeys, members: MemberFinder) -> ApiKey:
-    """Return the key with this secret, unless there is none or it was revoked.
+async def authenticate(
+    secret_sha256: bytes, *, keys: ApiKeys, members: MemberFinder, partners: PartnerFinder
+) -> ApiKey:
+    """Return the key with this secret, unless there is none, it was revoked or it is a paused partner's.
 
     A guest whose member was merged calls as the one that it has gone to; one that was erased is nobody.
     """
     key = await keys.by_secret(secret_sha256)
     if key is None or key.revoked_at is not None:
         raise NoApiKeyError
+    if key.kind is KeyKind.PARTNER:
+        partner = await partners.find(key.chain, key.subject)
+        if partner is not None and partner.state is PartnerState.PAUSED:
+            raise NoApiKeyError
     if key.kind is not KeyKind.MEMBER:
         return key
     member = (await members.find(key.chain, [key.subject])).get(key.subject)

@@ -1,6 +1,7 @@
 """Chains, stores and menus, over a real connection and on the real database."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -174,11 +175,12 @@ async def test_each_change_of_an_item_is_told_in_its_order(service: MembersServi
     for items in ([noodles, tea], [noodles], [tea, pb.MenuItem(code="n", name="Noodles", price_minor=3_200)]):
         await service.call(service.chains.SaveMenuItems, pb.SaveMenuItemsRequest(items=items), staff(chain))
     told = await menu_events(service.database, chain)
+    had: Any = {"on_sale": True, "in_stock": True}
     first = events_pb2.MenuItemSaved(
-        item_code="n", version=1, name="Noodles", category="main", price_minor=3_200, launched_on="2026-03-01"
+        item_code="n", version=1, name="Noodles", category="main", price_minor=3_200, launched_on="2026-03-01", **had
     )
-    second = events_pb2.MenuItemSaved(item_code="n", version=2, name="Noodles", price_minor=3_200)
-    third = events_pb2.MenuItemSaved(item_code="茶" * 64, version=1, name="Tea")
+    second = events_pb2.MenuItemSaved(item_code="n", version=2, name="Noodles", price_minor=3_200, **had)
+    third = events_pb2.MenuItemSaved(item_code="茶" * 64, version=1, name="Tea", **had)
     assert [(sequence, body) for _, sequence, body in told] == [(1, first), (2, second), (1, third)]
     assert [aggregate for aggregate, _, _ in told] == [
         "itm_1b16b1df538ba12dc3f97edbb85caa70",
@@ -194,7 +196,9 @@ async def test_an_item_from_before_it_was_told_of_is_told_with_its_next_change(
     await service.database.collection(MENU_ITEMS).insert_one(dict(old))
     request = pb.SaveMenuItemsRequest(items=[pb.MenuItem(code="n", name="Noodles", price_minor=2)])
     saved = await service.call(service.chains.SaveMenuItems, request, staff(chain))
-    assert list(saved.items) == [pb.MenuItem(code="n", name="Noodles", price_minor=2, version=4)]
+    assert list(saved.items) == [
+        pb.MenuItem(code="n", name="Noodles", price_minor=2, version=4, on_sale=True, in_stock=True, brand="")
+    ]
     [(_, sequence, body)] = await menu_events(service.database, chain)
     assert (sequence, body.version) == (1, 4)
 

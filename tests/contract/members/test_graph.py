@@ -174,6 +174,84 @@ async def test_stores_menus_and_keys_are_kept(service: MembersService, chain: st
     assert revoked == {"revokedAt": "2026-03-01T04:00:00.000Z", "userErrors": []}
 
 
+SAVE_STORES = """mutation ($stores: [StoreInput!]!) { saveStores(input: {stores: $stores}) {
+  userErrors { code field }
+  stores { code brand closed isOpen address { lines city postalCode country } position { latitude longitude }
+           hours { weekly { opens closes } holidays { day spans { opens closes } } } } } }"""
+
+
+async def test_what_a_store_is_more(service: MembersService, chain: str) -> None:
+    await service.save_brands(chain, "a")
+    place = {
+        "brand": "a",
+        "closed": False,
+        "address": {"lines": ["1 Bund"], "city": "Shanghai", "postalCode": None, "country": "CN"},
+        "position": {"latitude": 31.24, "longitude": 121.49},
+        "hours": {
+            "weekly": [[{"opens": "11:00", "closes": "02:00"}], *[[]] * 6],
+            "holidays": [{"day": "2026-03-01", "spans": [{"opens": "00:00", "closes": "24:00"}]}],
+        },
+    }
+
+    async def save(**more: Any) -> dict[str, Any]:
+        stores = [{"code": "b", "name": "Bund", **more}]
+        saved: dict[str, Any] = (await ask(service, staff(chain), SAVE_STORES, stores=stores))["saveStores"]
+        return saved
+
+    whole = {"code": "b", "isOpen": True, **place}  # it is noon of 1 March in Shanghai
+    assert await save(**place) == {"userErrors": [], "stores": [whole]}
+    assert (await save())["stores"] == [whole]
+    gone = dict.fromkeys(place)
+    assert (await save(**gone))["stores"] == [{**gone, "code": "b", "isOpen": None, "closed": False}]
+    refused = await save(hours={"weekly": []})
+    assert refused == {"userErrors": [{"code": "INVALID_HOURS", "field": "stores.0.hours.weekly"}], "stores": []}
+
+
+async def test_the_chains_lists_and_codes(service: MembersService, chain: str) -> None:
+    store = await service.store(chain)
+    saved = await ask(
+        service,
+        staff(chain),
+        """mutation ($store: ID!) {
+          saveBrands(input: {brands: [{code: "a", name: "Alpha"}]}) { brands { code name version } }
+          saveRegions(input: {regions: [{code: "s", name: "Shanghai", parent: "e"}, {code: "e", name: "East"}]}) {
+            regions { code parent } }
+          savePartners(input: {partners: [{code: "air", name: "Air", state: PAUSED}]}) { partners { code state } }
+          saveMenuItems(input: {items: [{code: "t", name: "Tea", priceMinor: 500, costMinor: 120, brand: "a"}]}) {
+            items { costMinor onSale inStock brand } }
+          setStock(input: {code: "t", inStock: false, storeId: $store}) { item { inStock stockExceptions } }
+          createQrCodes(input: {key: "codes-001", storeId: $store, places: [{spot: TABLE, label: "12"}]}) { codes }
+        }""",
+        store=store,
+    )
+    [code] = saved.pop("createQrCodes")["codes"]
+    assert saved == {
+        "saveBrands": {"brands": [{"code": "a", "name": "Alpha", "version": 1}]},
+        "saveRegions": {"regions": [{"code": "s", "parent": "e"}, {"code": "e", "parent": None}]},
+        "savePartners": {"partners": [{"code": "air", "state": "PAUSED"}]},
+        "saveMenuItems": {"items": [{"costMinor": 120, "onSale": True, "inStock": True, "brand": "a"}]},
+        "setStock": {"item": {"inStock": True, "stockExceptions": [store]}},
+    }
+    shown = await ask(
+        service,
+        staff(chain),
+        """query ($code: String!) { brands { code } regions { code } partners { code } none: qrCode(code: "x") { code }
+          qrCode(code: $code) { spot label good store { code } revokedAt } }""",
+        code=code,
+    )
+    place = {"spot": "TABLE", "label": "12", "good": True, "store": {"code": "bund"}, "revokedAt": None}
+    assert shown == {
+        "brands": [{"code": "a"}],
+        "regions": [{"code": "e"}, {"code": "s"}],
+        "partners": [{"code": "air"}],
+        "none": None,
+        "qrCode": place,
+    }
+    text = "mutation ($code: String!) { revokeQrCode(input: {code: $code}) { qrCode { good } userErrors { code } } }"
+    assert (await ask(service, staff(chain), text, code=code))["revokeQrCode"]["qrCode"] == {"good": False}
+    assert (await ask(service, till(chain, store), "{ menu { costMinor } }"))["menu"] == [{"costMinor": None}]
+
+
 EVERYBODY = {Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL}
 RULES = (
     ('{ member(id: "mem_1") { id } }', EVERYBODY, "members:read"),
@@ -181,6 +259,20 @@ RULES = (
     ("{ chain { id } }", EVERYBODY, ""),
     ("{ stores { id } }", EVERYBODY, ""),
     ("{ menu { code } }", EVERYBODY, ""),
+    ("{ brands { code } }", EVERYBODY, ""),
+    ("{ regions { code } }", EVERYBODY, ""),
+    ("{ partners { code } }", {Caller.STAFF}, "chain:write"),
+    ("{ nearestStores(latitude: 0, longitude: 0) { distanceM } }", EVERYBODY, ""),
+    ('{ qrCode(code: "none") { good } }', EVERYBODY, ""),
+    ("mutation { saveBrands(input: {brands: []}) { brands { code } } }", {Caller.STAFF}, "chain:write"),
+    ("mutation { saveRegions(input: {regions: []}) { regions { code } } }", {Caller.STAFF}, "chain:write"),
+    ("mutation { savePartners(input: {partners: []}) { partners { code } } }", {Caller.STAFF}, "chain:write"),
+    ('mutation { revokeQrCode(input: {code: "none"}) { qrCode { good } } }', {Caller.STAFF}, "chain:write"),
+    (
+        'mutation { setStock(input: {code: "n", inStock: true}) { item { code } } }',
+        {Caller.STAFF, Caller.TILL},
+        "stock:write",
+    ),
     ("mutation { saveStores(input: {stores: []}) { stores { id } } }", {Caller.STAFF}, "chain:write"),
     ("mutation { saveMenuItems(input: {items: []}) { items { code } } }", {Caller.STAFF}, "chain:write"),
     (

@@ -22,7 +22,9 @@ def person(*identities: pb.Identity, email: str = "ming@example.com") -> pb.Enro
     profile = request.member.profile
     profile.given_name, profile.family_name, profile.birthday = "Ming", "Li", "1990-05-17"
     profile.gender, profile.language = pb.GENDER_FEMALE, "zh-Hans-CN"
-    profile.address.CopyFrom(pb.Address(lines="1 Nanjing Road", city="Shanghai", postal_code="200001", country="CN"))
+    profile.address.CopyFrom(
+        pb.PostalAddress(lines="1 Nanjing Road", city="Shanghai", postal_code="200001", country="CN")
+    )
     profile.preferences.append(pb.Preference(kind=pb.PREFERENCE_KIND_ALLERGY, text="peanut"))
     profile.identities.append(pb.Identity(kind=pb.IDENTITY_KIND_EMAIL, value=email))
     return request

@@ -80,7 +80,9 @@ async def join(service: MembersService, chain: str) -> str:
     profile = request.member.profile
     profile.given_name, profile.family_name, profile.birthday = "Ming", "Li", "1990-05-17"
     profile.gender, profile.language = pb.GENDER_FEMALE, "zh"
-    profile.address.CopyFrom(pb.Address(lines="1 Nanjing Road", city="Shanghai", postal_code="200001", country="CN"))
+    profile.address.CopyFrom(
+        pb.PostalAddress(lines="1 Nanjing Road", city="Shanghai", postal_code="200001", country="CN")
+    )
     profile.preferences.extend(
         [
             pb.Preference(kind=pb.PREFERENCE_KIND_ALLERGY, text="peanut"),

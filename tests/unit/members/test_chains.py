@@ -3,7 +3,8 @@ from itertools import count
 import pytest
 
 from services.members.domain.chains import Chain, InvalidChainError, check_chain, is_time_zone
-from services.members.domain.menu import InvalidMenuItemError, MenuItem, check_items, save_items
+from services.members.domain.menu import InvalidMenuItemError, MenuItem, WantedItem, check_items, save_items
+from services.members.domain.named import Named
 from services.members.domain.stores import (
     MAX_STORES,
     InvalidStoreError,
@@ -25,6 +26,7 @@ def save(*wanted: WantedStore, known: tuple[Store, ...] = (), count_before: int 
         count=count_before,
         chain=CHAIN,
         new_id=lambda: f"sto_{next(numbers)}",
+        named=Named(),
     )
     return list(saved.stores), list(saved.changed)
 
@@ -109,18 +111,22 @@ def test_what_is_no_store_is_refused(wanted: list[WantedStore], field: str) -> N
 
 def test_another_day_of_launch_is_a_change() -> None:
     known = {"n1": MenuItem("n1", "Noodles", "main", 3_200, 4, "2026-03-01")}
-    same, later = (MenuItem("n1", "Noodles", "main", 3_200, launched_on=day) for day in ("2026-03-01", "2026-03-02"))
+    same, later = (WantedItem("n1", "Noodles", "main", 3_200, launched_on=day) for day in ("2026-03-01", "2026-03-02"))
     check_items([later])
-    assert save_items([same], known=known, count=1).changed == ()
-    assert save_items([later], known=known, count=1).changed == (
+    assert save_items([same], known=known, count=1, named=Named()).changed == ()
+    assert save_items([later], known=known, count=1, named=Named()).changed == (
         MenuItem("n1", "Noodles", "main", 3_200, 5, "2026-03-02"),
     )
 
 
 def test_menu_items_are_versioned_like_stores() -> None:
     known = {"n1": MenuItem("n1", "Noodles", "main", 3_200, 4), "n2": MenuItem("n2", "Tea", "", 0, 1)}
-    wanted = [MenuItem("n1", "Noodles", "main", 3_200), MenuItem("n2", "Tea", "", 500), MenuItem("n3", "Egg", "", 200)]
-    saved = save_items(wanted, known=known, count=2)
+    wanted = [
+        WantedItem("n1", "Noodles", "main", 3_200),
+        WantedItem("n2", "Tea", "", 500),
+        WantedItem("n3", "Egg", "", 200),
+    ]
+    saved = save_items(wanted, known=known, count=2, named=Named())
     assert [(item.code, item.version) for item in saved.items] == [("n1", 4), ("n2", 2), ("n3", 1)]
     assert [item.code for item in saved.changed] == ["n2", "n3"]
 
@@ -128,16 +134,16 @@ def test_menu_items_are_versioned_like_stores() -> None:
 @pytest.mark.parametrize(
     ("item", "field"),
     [
-        (MenuItem("", "Tea", "", 0), "items.0.code"),
-        (MenuItem("t", "", "", 0), "items.0.name"),
-        (MenuItem("t", "Tea", "c" * 201, 0), "items.0.category"),
-        (MenuItem("t", "Tea", "", -1), "items.0.priceMinor"),
-        (MenuItem("t", "Tea", "", 0, launched_on="20260301"), "items.0.launchedOn"),
-        (MenuItem("t", "Tea", "", 0, launched_on="2026-02-29"), "items.0.launchedOn"),
-        (MenuItem("t", "Tea", "", 0, launched_on="2026-3-1"), "items.0.launchedOn"),
+        (WantedItem("", "Tea", "", 0), "items.0.code"),
+        (WantedItem("t", "", "", 0), "items.0.name"),
+        (WantedItem("t", "Tea", "c" * 201, 0), "items.0.category"),
+        (WantedItem("t", "Tea", "", -1), "items.0.priceMinor"),
+        (WantedItem("t", "Tea", "", 0, launched_on="20260301"), "items.0.launchedOn"),
+        (WantedItem("t", "Tea", "", 0, launched_on="2026-02-29"), "items.0.launchedOn"),
+        (WantedItem("t", "Tea", "", 0, launched_on="2026-3-1"), "items.0.launchedOn"),
     ],
 )
-def test_what_is_no_menu_item_is_refused(item: MenuItem, field: str) -> None:
+def test_what_is_no_menu_item_is_refused(item: WantedItem, field: str) -> None:
     with pytest.raises(InvalidMenuItemError) as refused:
         check_items([item])
     assert refused.value.field == field

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -14,6 +14,21 @@ CALLS = {
     ("Query", "chain"): "GetChain",
     ("Query", "stores"): "GetStores",
     ("Query", "menu"): "ListMenuItems",
+    ("Query", "nearestStores"): "FindNearestStores",
+    ("Query", "brands"): "ListBrands",
+    ("Query", "regions"): "ListRegions",
+    ("Query", "partners"): "ListPartners",
+    ("Query", "qrCode"): "GetQrCode",
+    ("Query", "staff"): "ListStaff",
+    ("Query", "staffSettings"): "GetStaffSettings",
+    ("Query", "staffLeaderboard"): "GetLeaderboard",
+    ("Mutation", "saveStaff"): "SaveStaff",
+    ("Mutation", "recordTraining"): "RecordTraining",
+    ("Mutation", "saveStaffSettings"): "SaveStaffSettings",
+    ("Mutation", "setStaffTargets"): "SetStaffTargets",
+    ("Query", "chainConfiguration"): "ExportConfiguration",
+    ("Query", "chainConfigurationDiff"): "CompareConfiguration",
+    ("Mutation", "applyChainConfiguration"): "ApplyConfiguration",
     ("Member", "store"): "GetStores",
     ("Mutation", "enrollMember"): "EnrollMember",
     ("Mutation", "enrollMembers"): "EnrollMembers",
@@ -30,11 +45,21 @@ CALLS = {
     ("Mutation", "eraseMember"): "EraseMember",
     ("Mutation", "saveStores"): "SaveStores",
     ("Mutation", "saveMenuItems"): "SaveMenuItems",
+    ("Mutation", "setStock"): "SetStock",
+    ("Mutation", "saveBrands"): "SaveBrands",
+    ("Mutation", "saveRegions"): "SaveRegions",
+    ("Mutation", "savePartners"): "SavePartners",
+    ("Mutation", "createQrCodes"): "CreateQrCodes",
+    ("Mutation", "revokeQrCode"): "RevokeQrCode",
     ("Mutation", "createApiKey"): "CreateApiKey",
     ("Mutation", "revokeApiKey"): "RevokeApiKey",
 }
-METHODS = rules(members_pb2.DESCRIPTOR.services_by_name["Members"]) | rules(
-    chains_pb2.DESCRIPTOR.services_by_name["Chains"]
+METHODS = (
+    rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
+    | rules(chains_pb2.DESCRIPTOR.services_by_name["Chains"])
+    | rules(directory_pb2.DESCRIPTOR.services_by_name["Directory"])
+    | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
+    | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
 )
 RULES = {
     (type_.name, name): rule

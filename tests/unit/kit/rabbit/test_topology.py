@@ -20,9 +20,11 @@ def test_the_repositorys_own_file() -> None:
 
     assert topology.streams == {
         "points.account": frozenset({"members", "points", "campaigns", "feedback"}),
-        "members.member": frozenset({"points", "feedback"}),
+        "members.member": frozenset({"points", "campaigns", "feedback"}),
         "members.store": frozenset({"points"}),
         "members.menu": frozenset({"points"}),
+        "members.chain": frozenset(),
+        "members.staff": frozenset(),
         "campaigns.coupon": frozenset({"members"}),
         "feedback.case": frozenset({"members"}),
     }

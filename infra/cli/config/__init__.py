@@ -1,0 +1,1 @@
+"""`huitou config`: what a chain is like, as a file that can be made true in another."""
