@@ -11,7 +11,7 @@ from services.points.domain.facts import LedgerEvent
 from services.points.domain.journal import Entry
 from services.points.domain.programs import Programs
 
-MOST_ROUNDS = 20
+MOST_ROUNDS = 40
 
 
 class PaperLedger:

@@ -16,8 +16,8 @@ from services.points.usecases.programs import ProgramSource
 MOST_LINKS = 100
 """Of a batch's traces; OpenTelemetry keeps 128 on a span."""
 
-MOST_ROUNDS = 12
-"""How often a fold may find that it needs more of the accounts: once or twice, and once for each merge."""
+MOST_ROUNDS = 40
+"""How often a fold may find that it needs more of the accounts: once or twice, and for each merge some more."""
 
 
 class MongoJournal:
