@@ -175,12 +175,11 @@ class Work:
 
     def hold(self, draft: Draft, id_: str) -> Hold:
         """Return one of the account's holds, or a closed one of those that went into it; NoHoldError: there is none."""
-        if (hold := self.holds([draft], id_).get(draft.account.id)) is not None:
-            return hold
-        found = self.holds(self.family(draft), id_) if draft.account.ties.joined else {}
-        for hold in found.values():
-            if hold.state is not HoldState.MOVED:
-                return hold
+        found = list(self.holds([draft], id_).values())
+        if draft.account.ties.joined and not (found and found[0].state is not HoldState.MOVED):
+            found += self.holds(self.family(draft), id_).values()
+        if found:  # a trace of it only where it lives in none of them
+            return min(found, key=lambda one: one.state is HoldState.MOVED)
         raise NoHoldError(field="holdId", hold=id_)
 
     def holds(self, drafts: Sequence[Draft], id_: str) -> dict[str, Hold]:

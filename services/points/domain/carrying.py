@@ -126,6 +126,7 @@ def give_back_to_lots(work: Work, draft: Draft, currency: str, parts: Parts, *, 
     Lots that were closed when that went into `draft` begin again here, and are then among what it brought.
     """
     known = work.lots(draft, [lot for lot, _ in parts])
+    _brings(work, holder, [lot for lot, _ in parts])
     missing = {lot: part for lot, part in parts if lot not in known}
     changes = tuple(LotChange(lot, free=part) for lot, part in parts if lot in known)
     if not missing:
@@ -134,14 +135,16 @@ def give_back_to_lots(work: Work, draft: Draft, currency: str, parts: Parts, *, 
     for other in (work.draft(holder, follow=False), *work.family(draft)):
         for lot in work.lots(other, missing.keys() - grants.keys()).values():
             grants[lot.id] = replace(lot, free=missing[lot.id], held=0, lapsed=0, pending_until=None)
-            _brings(work, other, draft, lot.id)
+            _brings(work, other.account.id, [lot.id])
     for id_ in missing.keys() - grants.keys():  # its terms went with somebody else: better for ever than not at all
         grants[id_] = Lot(id_, currency, missing[id_], at, source=id_.rpartition("/")[0])
     return Back(changes, tuple(grants[id_] for id_ in missing))
 
 
-def _brings(work: Work, other: Draft, draft: Draft, lot: str) -> None:
-    for merged in work.path(other.account.id):
+def _brings(work: Work, account: str, lots: Sequence[str]) -> None:
+    """Count them among what `account`, and whom it went into before, brought with a merge that stands."""
+    for merged in work.path(account):
         ties = merged.account.ties
-        if merged is not draft and ties.brought is not None:
-            merged.set_account(replace(merged.account, ties=replace(ties, brought=ties.brought.with_lots([lot]))))
+        if ties.brought is not None:
+            ties = replace(ties, brought=ties.brought.with_lots(lots))
+            merged.set_account(replace(merged.account, ties=ties))
