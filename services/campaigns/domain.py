@@ -1,5 +1,6 @@
 """Offers for reaching a level, and the coupons that members get by them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +15,10 @@ MAX_VALUE_MINOR = 10**12
 """Ten billion of a currency with cents: far above any coupon, far below what 64 bits hold."""
 
 MAX_VALID_DAYS = 3_650
+
+ONCE_WITHIN = timedelta(days=365)
+"""So long a coupon for a level is the only one for all ids that are one member: points itself tells of a level that one
+id reaches again within a year as such, and cannot know of what another id was given."""
 
 
 class InvalidKeyError(Problem):
@@ -153,15 +158,23 @@ def issue(offer: TierOffer, reached: TierReached, *, coupon_id: str, now: dateti
         grant=reached.grant,
         title=offer.title,
         value_minor=offer.value_minor,
-        reason=f"tier:{offer.level}",
+        reason=reason_of(offer.level),
         issued_at=now,
         expires_at=now + timedelta(days=offer.valid_days),
     )
 
 
-def redeem(coupon: Coupon, *, member: str, store: str, now: datetime) -> Coupon:
-    """Use `coupon` up, or say why not: somebody else's, used before, or expired."""
-    if coupon.member != member:
+def reason_of(level: str) -> str:
+    """Return what a coupon for reaching a level was issued for."""
+    return f"tier:{level}"
+
+
+def redeem(coupon: Coupon, *, holders: Collection[str], store: str, now: datetime) -> Coupon:
+    """Use `coupon` up, or say why not: somebody else's, used before, or expired.
+
+    `holders`: the ids of whoever uses it, more than one where members were merged.
+    """
+    if coupon.member not in holders:
         raise CouponOfAnotherMemberError(field="memberId", coupon=coupon.id)
     if coupon.use is not None:
         used = coupon.use

@@ -1,11 +1,14 @@
 """What campaigns tells and hears, as protos."""
 
+from datetime import datetime
+
 from google.protobuf.message import Message
 
-from protos.events.v1 import campaigns_pb2, points_pb2
+from protos.events.v1 import campaigns_pb2, members_pb2, points_pb2
 from services.campaigns.domain import Coupon, TierReached
+from services.campaigns.usecases.merges import Joined
 from services.kit.outbox.events import Event, EventCursor
-from services.kit.timestamps import to_timestamp
+from services.kit.timestamps import from_timestamp, to_timestamp
 
 STREAM = "campaigns.coupon"
 """All events of campaigns, in the order of each coupon's life."""
@@ -59,3 +62,22 @@ def tier_reached(event: Event) -> TierReached | None:
         grant=f"{event.aggregate}/{event.sequence}",
         traceparent=event.traceparent,
     )
+
+
+def joined_members(event: Event) -> Joined | None:
+    """Return who went into whom, or no longer is, None when the event tells something else."""
+    if event.type == members_pb2.MemberMerged.DESCRIPTOR.full_name:
+        merged = members_pb2.MemberMerged.FromString(event.body)
+        return Joined(event.chain, merged.member_id, merged.merge_id, merged.into_id)
+    if event.type == members_pb2.MemberSplit.DESCRIPTOR.full_name:
+        split = members_pb2.MemberSplit.FromString(event.body)
+        return Joined(event.chain, split.member_id, split.merge_id)
+    return None
+
+
+def erased_member(event: Event) -> tuple[str, datetime] | None:
+    """Return who is to be forgotten since when, None when the event tells something else."""
+    if event.type != members_pb2.MemberErased.DESCRIPTOR.full_name:
+        return None
+    erased = members_pb2.MemberErased.FromString(event.body)
+    return erased.member_id, from_timestamp(erased.erased_at)

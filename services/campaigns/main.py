@@ -2,7 +2,7 @@
 
 from protos.campaigns.v1 import campaigns_pb2
 from protos.campaigns.v1.campaigns_pb2_grpc import add_CampaignsServicer_to_server
-from services.campaigns.consumers import PointsHandler
+from services.campaigns.consumers import NewsHandler
 from services.campaigns.rpc import CampaignsServicer
 from services.campaigns.store.coupons import MongoCoupons
 from services.campaigns.store.migrations import MIGRATIONS
@@ -21,7 +21,7 @@ def build(config: ServiceConfig) -> Service:
     return chassis.service(
         migrations=MIGRATIONS,
         servicers=[registration],
-        handle=PointsHandler(coupons.unit, make_id=make_id, clocks=chassis.clocks),
+        handle=NewsHandler(coupons.unit, make_id=make_id, clocks=chassis.clocks),
         parts=[],
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from protos.campaigns.v1 import campaigns_pb2 as pb
 from protos.campaigns.v1 import campaigns_pb2_grpc
 from services.campaigns.domain import Coupon, CouponState, TierOffer
-from services.campaigns.usecases import (
+from services.campaigns.usecases.coupons import (
     CouponPage,
     Coupons,
     RedeemCoupon,

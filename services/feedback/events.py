@@ -1,7 +1,10 @@
 """What feedback tells and hears, as protos."""
 
+from datetime import datetime
+
 from protos.events.v1 import feedback_pb2, members_pb2, points_pb2
 from services.feedback.domain import Case, Visit
+from services.feedback.usecases.merges import Joined
 from services.kit.outbox.events import Event, EventCursor
 from services.kit.timestamps import from_timestamp, to_timestamp
 
@@ -51,3 +54,22 @@ def enrolled_member(event: Event) -> str | None:
     if event.type != members_pb2.MemberEnrolled.DESCRIPTOR.full_name:
         return None
     return members_pb2.MemberEnrolled.FromString(event.body).member_id
+
+
+def joined_members(event: Event) -> Joined | None:
+    """Return who went into whom, or no longer is, None when the event tells something else."""
+    if event.type == members_pb2.MemberMerged.DESCRIPTOR.full_name:
+        merged = members_pb2.MemberMerged.FromString(event.body)
+        return Joined(event.chain, merged.member_id, merged.merge_id, merged.into_id)
+    if event.type == members_pb2.MemberSplit.DESCRIPTOR.full_name:
+        split = members_pb2.MemberSplit.FromString(event.body)
+        return Joined(event.chain, split.member_id, split.merge_id)
+    return None
+
+
+def erased_member(event: Event) -> tuple[str, datetime] | None:
+    """Return who is to be forgotten since when, None when the event tells something else."""
+    if event.type != members_pb2.MemberErased.DESCRIPTOR.full_name:
+        return None
+    erased = members_pb2.MemberErased.FromString(event.body)
+    return erased.member_id, from_timestamp(erased.erased_at)

@@ -8,16 +8,25 @@ from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
 from services.kit.rabbit.messages import PoisonError
 from services.points.domain.sales import Sold
-from services.points.events.told import STREAM, enrolled_member, saved_item, saved_store, sold
+from services.points.events.told import (
+    STREAM,
+    enrolled_member,
+    erased_member,
+    saved_item,
+    saved_store,
+    sold,
+    wished_merge,
+)
 from services.points.usecases.keep_copies import Copies, keep_copies
+from services.points.usecases.merges import HeardMerges, erase_member
 from services.points.usecases.record_sales import SalesNews, note_sales
 
 
 class MembersHandler:
     """Handles a batch of events of members.member, members.store and members.menu."""
 
-    def __init__(self, copies: Callable[[Session], Copies]) -> None:
-        self._copies = copies
+    def __init__(self, copies: Callable[[Session], Copies], merges: Callable[[Session], HeardMerges]) -> None:
+        self._copies, self._merges = copies, merges
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Apply `events` within the transaction of `session`."""
@@ -27,6 +36,12 @@ class MembersHandler:
             items=[(event.chain, item) for event in events if (item := saved_item(event))],
             copies=self._copies(session),
         )
+        merges = self._merges(session)
+        if wishes := [wish for event in events if (wish := wished_merge(event))]:
+            await merges.note(wishes)
+        for event in events:
+            if erased := erased_member(event):
+                await erase_member(event.chain, erased, merges=merges)
 
 
 class SalesHandler:

@@ -1,6 +1,7 @@
 """What points does by the clock."""
 
 from services.kit.jobs import Job
+from services.points.usecases.merges import Merger
 from services.points.usecases.payers import Mover
 from services.points.usecases.program_reviews import Reviewer
 from services.points.usecases.record_sales import SalesRoller
@@ -12,6 +13,11 @@ from services.points.usecases.settle_due import Settling
 def move_payers(mover: Mover) -> Job:
     """Return the job that moves what was booked on payers while members was away."""
     return Job(name="move-payers", every_s=10.0, run=mover.move)
+
+
+def carry_out_merges(merger: Merger) -> Job:
+    """Return the job that makes accounts one whose members are, or two again."""
+    return Job(name="carry-out-merges", every_s=1.0, run=merger.carry_out)
 
 
 def seal_days(sealing: Sealing) -> Job:

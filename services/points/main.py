@@ -39,6 +39,7 @@ from services.points.store.copies import MongoCopies
 from services.points.store.due_accounts import MongoDueAccounts
 from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
+from services.points.store.merges import MongoHeardMerges, MongoWishes
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.past_receipts import MongoPastReceipts
 from services.points.store.program_reviews import MongoReviews
@@ -57,6 +58,7 @@ from services.points.usecases.dues import DayEnds
 from services.points.usecases.forecasts import Forecaster, NoActivities
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
+from services.points.usecases.merges import Merger
 from services.points.usecases.payers import Mover
 from services.points.usecases.program_reviews import Reviewer
 from services.points.usecases.programs import ProgramSource
@@ -92,6 +94,7 @@ def build(config: ServiceConfig) -> Service:
     by_the_clock = [
         jobs.settle_due(settling),
         jobs.move_payers(mover),
+        jobs.carry_out_merges(Merger(MongoWishes(database), ledger, clocks, make_id)),
         jobs.seal_days(sealing),
         jobs.add_sales(SalesRoller(MongoSalesRoll(database), chassis.outbox)),
         jobs.sum_days(DaySums(sums, chassis.outbox, clocks)),
@@ -104,7 +107,7 @@ def build(config: ServiceConfig) -> Service:
             programs_servicer(database, programs, items, clocks=clocks),
         ],
         handle=Handlers(
-            members=MembersHandler(partial(MongoCopies, database, stores, items)),
+            members=MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database)),
             sales=SalesHandler(partial(MongoSalesNews, database)),
         ),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],

@@ -1,9 +1,8 @@
 """The ledger as a child would keep it: each point is a token on the table. Slow, and too simple to be wrong."""
 
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from services.points.domain.commands import (
     Adjust,
@@ -21,111 +20,19 @@ from services.points.domain.lots import NEVER
 from services.points.domain.programs import Program, TakeBack
 from services.points.domain.purchases import Line
 from services.points.domain.rules import POINTS
-
-FREE, HELD, SPENT, EXPIRED, TAKEN = "free", "held", "spent", "expired", "taken"
-
-
-@dataclass(slots=True)
-class Token:
-    """One point."""
-
-    currency: str
-    source: str  # what granted it
-    granted_at: datetime
-    expires_at: datetime
-    pending_until: datetime | None
-    state: str = FREE
-    hold: str = ""
-
-    @property
-    def order(self) -> tuple[datetime, datetime, str]:
-        return (self.expires_at, self.granted_at, f"{self.source}/{self.currency}")
-
-
-@dataclass(slots=True)
-class ModelHold:
-    currency: str
-    amount: int
-    ends_at: datetime
-    state: str = "open"
-    pinned: bool = False
-    purchase: str = ""
-    taken: list[Token] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Member:
-    tokens: list[Token] = field(default_factory=list)
-    holds: dict[str, ModelHold] = field(default_factory=dict)
-    debt: dict[str, int] = field(default_factory=dict)
-    lifetime: dict[str, int] = field(default_factory=dict)
-    spend: int = 0
-    silver: list[tuple[datetime, bool]] = field(default_factory=list)  # from when on it was, or no longer was
-    as_of: datetime | None = None
-    frozen: bool = False
-
-    def is_silver(self, moment: datetime) -> bool:
-        return next((silver for since, silver in reversed(self.silver) if since <= moment), False)
-
-    def some(self, currency: str, *, state: str, pending: bool) -> list[Token]:
-        found = [
-            one
-            for one in self.tokens
-            if one.currency == currency and one.state == state and (one.pending_until is not None) == pending
-        ]
-        return sorted(found, key=lambda one: one.order)
-
-    def free(self, currency: str) -> list[Token]:
-        return self.some(currency, state=FREE, pending=False)
-
-    def balances(self, currency: str) -> tuple[int, int, int, int, int]:
-        return (
-            len(self.free(currency)),
-            len(self.some(currency, state=FREE, pending=True)),
-            len([one for one in self.tokens if one.currency == currency and one.state == HELD]),
-            self.debt.get(currency, 0),
-            self.lifetime.get(currency, 0),
-        )
-
-    def advance(self, to: datetime) -> None:
-        self.as_of = to if self.as_of is None else max(self.as_of, to)
-        self.settle(self.as_of)
-
-    def settle(self, to: datetime) -> None:
-        while True:
-            moments = [one.expires_at for one in self.tokens if one.state == FREE]
-            moments += [one.pending_until for one in self.tokens if one.state == FREE and one.pending_until]
-            moments += [hold.ends_at for hold in self.holds.values() if hold.state == "open" and not hold.pinned]
-            moment = min((one for one in moments if one <= to), default=None)
-            if moment is None:
-                return
-            self._happen(moment)
-
-    def _happen(self, moment: datetime) -> None:
-        for token in self.tokens:
-            if token.pending_until == moment and token.state == FREE:
-                token.pending_until = None
-        for id_, hold in self.holds.items():
-            if hold.state == "open" and not hold.pinned and hold.ends_at == moment:
-                hold.state = "expired"
-                self.let_go(id_, moment)
-        self.expire(moment)
-
-    def let_go(self, hold: str, moment: datetime) -> None:
-        for token in self.tokens:
-            if token.state == HELD and token.hold == hold:
-                token.state, token.hold = FREE, ""
-        self.expire(moment)
-
-    def expire(self, moment: datetime) -> None:
-        for token in self.tokens:
-            if token.state == FREE and token.expires_at <= moment:
-                token.state = EXPIRED
-
-
-def _after(at: datetime, days: int) -> datetime | None:
-    """Return the midnight after so many whole days; None: there are none."""
-    return datetime(at.year, at.month, at.day, tzinfo=UTC) + timedelta(days=days + 1) if days else None
+from tests.support.ledger_merges import Merges
+from tests.support.ledger_tokens import (
+    EXPIRED,
+    FREE,
+    HELD,
+    SPENT,
+    TAKEN,
+    Member,
+    ModelHold,
+    Token,
+    copy_as_of,
+    days_after,
+)
 
 
 @dataclass(slots=True)
@@ -141,12 +48,12 @@ class ModelReceipt:
     returned: bool = False
 
 
-class Model:
+class Model(Merges):
     """Members and receipts; each command returns None or the code of its refusal."""
 
     def __init__(self, program: Program) -> None:
+        super().__init__()
         self.program = program
-        self.members: dict[str, Member] = {}
         self.receipts: dict[str, ModelReceipt] = {}
         self.refunds: dict[str, bytes] = {}
 
@@ -155,11 +62,11 @@ class Model:
         receipt = self.receipts.setdefault(purchase.key, ModelReceipt())
         if receipt.purchase is not None:
             first = receipt.purchase.purchase
-            same = first.fingerprint() == purchase.fingerprint() and first.member == purchase.member
+            same = first.fingerprint() == purchase.fingerprint() and self.ever_one(receipt.member, purchase.member)
             return None if same else "RECEIPT_REUSED"
         member = self.members[purchase.member]
         member.advance(purchase.occurred_at)
-        receipt.purchase, receipt.member = command, purchase.member
+        receipt.purchase, receipt.member = command, self.where(purchase.member)
         self._pay(member, receipt, command)
         receipt.silver = member.is_silver(purchase.occurred_at)
         receipt.left = [(line.quantity, line.paid_minor) for line in purchase.lines]
@@ -215,12 +122,14 @@ class Model:
         stands = self._earns(receipt.purchase.purchase.lines, left, silver=receipt.silver)
         for currency, granted in receipt.granted.items():
             source = receipt.purchase.purchase_id
-            own = [one for one in member.tokens if (one.source, one.currency) == (source, currency)]
+            own = [one for one in self.all_tokens() if (one.source, one.currency) == (source, currency)]
             lapsed = sum(1 for one in own if one.state == EXPIRED)
             due = granted - lapsed - receipt.taken.get(currency, 0) - stands.get(currency, 0)
             taken = self._take_back(member, receipt.purchase.purchase_id, currency, max(0, due))
             receipt.taken[currency] = receipt.taken.get(currency, 0) + taken
+            self.less_brought(receipt.member, currency, taken)
         member.spend -= spent
+        self.less_brought_spend(receipt.member, spent)
         self._review(member)
         assert member.as_of is not None
         member.settle(member.as_of)
@@ -253,8 +162,7 @@ class Model:
 
     def _return_redeemed(self, member: Member, receipt: ModelReceipt, command: BookRefund) -> None:
         for hold, currency, tokens, debt in receipt.redeemed:
-            for token in tokens:
-                token.state = FREE
+            self.give_back(member, tokens, holder=receipt.member)
             forgiven = min(debt, member.debt.get(currency, 0))
             if forgiven:
                 member.debt[currency] -= forgiven
@@ -265,7 +173,7 @@ class Model:
 
     def _pay(self, member: Member, receipt: ModelReceipt, command: BookPurchase) -> None:
         for id_ in command.purchase.holds:
-            hold = member.holds.get(id_)
+            hold = self.hold_of(member, id_)
             if hold is None:
                 continue
             if hold.state == "captured" and not hold.purchase:
@@ -296,8 +204,8 @@ class Model:
         paid = min(amount, member.debt.get(currency, 0))
         if paid:
             member.debt[currency] -= paid
-        expires_at = _after(at, self.program.expiry.life.days) or NEVER
-        pending_until = _after(at, self.program.release.days)
+        expires_at = days_after(at, self.program.expiry.life.days) or NEVER
+        pending_until = days_after(at, self.program.release.days)
         member.tokens += [Token(currency, source, at, expires_at, pending_until) for _ in range(amount - paid)]
 
     def authorise(self, command: Authorise) -> str | None:
@@ -314,15 +222,16 @@ class Model:
         return None
 
     def hold_command(self, command: Capture | Void | Reverse | Extend | Pin) -> str | None:
-        member = self.members[command.account]
-        before = copy_as_of(member, command.at)
-        hold = before.holds.get(command.hold)
-        if hold is None:
+        keeper = self.keeper(command.hold)
+        if keeper is None:
             return "HOLD_NOT_FOUND"
+        member = self.members[keeper]
+        before = copy_as_of(member, command.at)
+        hold = before.holds.get(command.hold) or self.members.own(keeper).holds[command.hold]
         refused = self._refused(before, hold, command)
         if refused is None:
             member.advance(command.at)
-            self._do(member, member.holds[command.hold], command)
+            self._do(member, self.members.own(keeper).holds[command.hold], command, keeper)
         return refused
 
     def _refused(self, member: Member, hold: ModelHold, command: Capture | Void | Reverse | Extend | Pin) -> str | None:
@@ -339,7 +248,9 @@ class Model:
             return "INVALID_HOLD"
         return None
 
-    def _do(self, member: Member, hold: ModelHold, command: Capture | Void | Reverse | Extend | Pin) -> None:
+    def _do(
+        self, member: Member, hold: ModelHold, command: Capture | Void | Reverse | Extend | Pin, keeper: str
+    ) -> None:
         held = [one for one in member.tokens if one.hold == command.hold and one.state == HELD]
         match command:
             case Capture():
@@ -355,8 +266,7 @@ class Model:
                 hold.state, hold.pinned = ("captured" if hold.taken else "voided"), False
                 member.let_go(command.hold, command.at)
             case Reverse():
-                for token in hold.taken:
-                    token.state, token.hold = FREE, ""
+                self.give_back(member, hold.taken, holder=keeper)
                 hold.state, hold.taken = "reversed", []
                 member.expire(command.at)
             case Extend():
@@ -376,7 +286,7 @@ class Model:
             paid = min(command.amount, member.debt.get(command.currency, 0))
             if paid:
                 member.debt[command.currency] -= paid
-            expires_at = _after(command.at, self.program.expiry.life.days) or NEVER
+            expires_at = days_after(command.at, self.program.expiry.life.days) or NEVER
             member.tokens += [
                 Token(command.currency, command.adjustment, command.at, expires_at, None)
                 for _ in range(command.amount - paid)
@@ -391,10 +301,3 @@ class Model:
             member.advance(command.at)
             member.frozen = command.frozen
         return None
-
-
-def copy_as_of(member: Member, moment: datetime) -> Member:
-    """What a refused command must not change: the member as it would be then."""
-    copy = deepcopy(member)
-    copy.advance(moment)
-    return copy

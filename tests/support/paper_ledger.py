@@ -1,6 +1,6 @@
 """The ledger without a database: the fold, and books that hold everything."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from services.kit.errors import Problem
@@ -8,10 +8,14 @@ from services.points.domain.batches import Answer, Folded, fold, further_needs, 
 from services.points.domain.books import Books, Needs
 from services.points.domain.commands import AnyCommand
 from services.points.domain.facts import LedgerEvent
+from services.points.domain.findings import Finding
 from services.points.domain.journal import Entry
 from services.points.domain.programs import Programs
+from services.points.domain.replaying import Moved, Replay
+from services.points.domain.verification import Stored, compare
 
-MOST_ROUNDS = 20
+MOST_ROUNDS = 40
+BOTH_SIDES = 2
 
 
 class PaperLedger:
@@ -59,3 +63,21 @@ class PaperLedger:
         books.kept |= changes.kept
         self.entries += [entry for _, entry in changes.entries]
         self.told += [event for _, event, _ in changes.told]
+
+
+def findings(ledger: PaperLedger, chain: str) -> list[Finding]:
+    """Return what is not right with any account, given its journal."""
+    found: list[Finding] = []
+    moved: list[Moved] = []
+    for (of, name), account in ledger.books.accounts.items():
+        replay = Replay(of, name, ledger.programs)
+        for entry in ledger.entries:
+            if entry.postings[0].account == name:
+                replay.take(entry)
+        lots = [lot for lot in ledger.books.lots[chain, name].values() if lot.is_open]
+        holds = [hold for hold in ledger.books.holds[chain, name].values() if hold.is_open]
+        compare(replay, Stored(account, lots, holds, account.version))
+        found += replay.findings.all()
+        moved += [one for _, _, one in replay.moved]
+    assert all(count == BOTH_SIDES for count in Counter(moved).values())
+    return found

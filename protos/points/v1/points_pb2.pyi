@@ -1558,7 +1558,8 @@ class Entry(_message.Message):
     id: _builtins.str
     kind: _builtins.str
     """"purchase", "refund", "redemption", "reversal", "hold", "hold_voided", "hold_expired", "hold_extended",
-    "hold_pinned", "release", "expiry", "adjustment", "opening", "frozen", "unfrozen", "merged_into", "merged_from".
+    "hold_pinned", "release", "expiry", "adjustment", "opening", "frozen", "unfrozen", "merged_into", "merged_from",
+    "split_off", "split_from", "hold_left", "hold_came", "level", "level_granted", "level_withdrawn".
     """
     points: _builtins.int
     """What the account got; negative: what was taken. Holds move nothing."""

@@ -14,4 +14,5 @@ async def _first(database: Database) -> None:
 MIGRATIONS = (
     Migration(1, "offers and coupons", _first),
     Migration(2, "what sandboxes have told", told.set_up),
+    Migration(3, "who is one with whom, and erasures", _first),
 )

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 
-from services.campaigns.domain import Coupon, TierOffer, TierReached
+from services.campaigns.domain import ONCE_WITHIN, Coupon, TierOffer, TierReached, reason_of
 from services.campaigns.events import told
-from services.campaigns.store.collections import COUPONS, TIER_OFFERS
+from services.campaigns.store.collections import COUPONS, ERASURES, TIER_OFFERS
 from services.campaigns.store.documents import (
     Document,
     coupon_document,
@@ -16,7 +16,9 @@ from services.campaigns.store.documents import (
     offer_document,
     offer_of,
 )
-from services.campaigns.usecases import Issued, Level, RedeemCoupon, SaveTierOffer
+from services.campaigns.store.merges import MongoMerges
+from services.campaigns.usecases.coupons import Issued, Level, RedeemCoupon, SaveTierOffer
+from services.campaigns.usecases.merges import Joined
 from services.kit.mongo import command_keys
 from services.kit.mongo.database import Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
@@ -30,6 +32,7 @@ class MongoUnit:
     def __init__(self, database: Database, outbox: Outbox, session: Session) -> None:
         self._database, self._outbox, self._session = database, outbox, session
         self._cursors: dict[tuple[str, str], EventCursor] = {}
+        self._merges = MongoMerges(database, session)
 
     async def offer_saved_before(self, chain: str, command: SaveTierOffer) -> TierOffer | None:
         """Return the first answer to the key; raise `KeyReusedError` when the key came with other content."""
@@ -81,6 +84,20 @@ class MongoUnit:
         read, self._cursors[chain, coupon] = coupon_of(found)
         return read
 
+    async def family(self, chain: str, member: str) -> frozenset[str]:
+        """Return the ids that are one with the member, its own among them."""
+        return (await self._merges.families([(chain, member)]))[chain, member]
+
+    async def save(self, joined: Sequence[Joined]) -> None:
+        """Keep who went into whom, in their order."""
+        await self._merges.save(joined)
+
+    async def erase(self, chain: str, member: str, *, at: datetime) -> None:
+        """Keep that the member was forgotten: campaigns has no words of or about members."""
+        which = {"chain": chain, "member": member}
+        kept = {"$setOnInsert": {"erased_at": at}}
+        await self._database.collection(ERASURES).update_one(which, kept, upsert=True, session=self._session)
+
     async def save_use(self, chain: str, command: RedeemCoupon, coupon: Coupon, *, now: datetime) -> None:
         """Write the coupon's use, its event and the answer to the key."""
         if coupon.use is None:
@@ -105,6 +122,33 @@ class MongoUnit:
         found = await self._database.collection(COUPONS).find(wanted, only, session=self._session).to_list(None)
         used = {(one["chain"], one["member"], one["grant"]) for one in found}
         return {one for one in reached if (one.chain, one.member, one.grant) in used}
+
+    async def given_to_relatives(
+        self, reached: Sequence[TierReached], nows: Mapping[str, datetime]
+    ) -> Mapping[TierReached, frozenset[str] | None]:
+        """Return the ids that are one with each merged member; None: another of them has a coupon for that level."""
+        families = await self._merges.families({(one.chain, one.member) for one in reached})
+        merged = {one: family for one in reached if len(family := families[one.chain, one.member]) > 1}
+        if not merged:
+            return {}
+        wanted = {
+            "chain": {"$in": sorted({one.chain for one in merged})},
+            "member": {"$in": sorted({member for family in merged.values() for member in family})},
+            "reason": {"$in": sorted({reason_of(one.level) for one in merged})},
+        }
+        only = {"_id": False, "chain": True, "member": True, "reason": True, "issued_at": True}
+        found = await self._database.collection(COUPONS).find(wanted, only, session=self._session).to_list(None)
+        recent = {
+            (one["chain"], one["member"], one["reason"])
+            for one in found
+            if one["issued_at"] > nows[one["chain"]] - ONCE_WITHIN
+        }
+        return {
+            one: None
+            if any((one.chain, other, reason_of(one.level)) in recent for other in family - {one.member})
+            else family
+            for one, family in merged.items()
+        }
 
     async def add_coupons(self, issued: Sequence[Issued]) -> None:
         """Write the coupons and their events."""

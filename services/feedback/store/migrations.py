@@ -14,4 +14,5 @@ async def _first(database: Database) -> None:
 MIGRATIONS = (
     Migration(1, "invitations, answers, cases and known members", _first),
     Migration(2, "what sandboxes have told", told.set_up),
+    Migration(3, "who is one with whom", _first),
 )

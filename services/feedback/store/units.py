@@ -15,7 +15,9 @@ from services.feedback.store.documents import (
     invitation_document,
     invitation_of,
 )
+from services.feedback.store.merges import MongoMerges
 from services.feedback.usecases.answers import Answered, AnswerSurvey, Name
+from services.feedback.usecases.merges import Joined
 from services.kit.mongo import command_keys
 from services.kit.mongo.database import Database, Session
 from services.kit.mongo.guards import insert_new, write_guarded
@@ -28,12 +30,15 @@ class MongoUnit:
 
     def __init__(self, database: Database, outbox: Outbox, session: Session) -> None:
         self._database, self._outbox, self._session = database, outbox, session
+        self._merges = MongoMerges(database, session)
 
     async def asked_about(self, members: Collection[Name], *, since: datetime) -> Mapping[Name, datetime]:
-        """Return when the newest purchase took place that each member was asked about, if after `since`."""
+        """Return when the newest purchase took place that each member was asked about, under any of its ids, if after
+        `since`."""
+        families = await self._merges.families(members)
         wanted = {
             "chain": {"$in": sorted({chain for chain, _ in members})},
-            "member": {"$in": sorted({member for _, member in members})},
+            "member": {"$in": sorted({id_ for family in families.values() for id_ in family})},
             "occurred_at": {"$gt": since},
         }
         only = {"_id": False, "chain": True, "member": True, "occurred_at": True}
@@ -42,7 +47,38 @@ class MongoUnit:
         for one in found:
             name = one["chain"], one["member"]
             newest[name] = max(one["occurred_at"], newest.get(name, one["occurred_at"]))
-        return newest
+        asked = {
+            name: [newest[name[0], id_] for id_ in family if (name[0], id_) in newest]
+            for name, family in families.items()
+        }
+        return {name: max(moments) for name, moments in asked.items() if moments}
+
+    async def families(self, members: Collection[Name]) -> Mapping[Name, frozenset[str]]:
+        """Return the ids that are one with each member, its own among them."""
+        return await self._merges.families(members)
+
+    async def save(self, joined: Sequence[Joined]) -> None:
+        """Keep who went into whom, in their order."""
+        await self._merges.save(joined)
+
+    async def is_erased(self, chain: str, member: str) -> bool:
+        """Tell whether the member is forgotten; who would forget it now waits for this transaction."""
+        # Counted up, so that an erasure at the same time conflicts: else it would not see this answer, nor this it.
+        known = await self._database.collection(KNOWN_MEMBERS).find_one_and_update(
+            {"chain": chain, "member": member}, {"$inc": {"answers": 1}}, session=self._session
+        )
+        return known is not None and "erased_at" in known
+
+    async def erase(self, chain: str, member: str, *, at: datetime) -> None:
+        """Delete what the member said in words, for good, and keep that this was done."""
+        which = {"chain": chain, "member": member}
+        await self._database.collection(KNOWN_MEMBERS).bulk_write(
+            [UpdateOne(which, {"$min": {"erased_at": at}}, upsert=True)], session=self._session
+        )
+        for keyed in (ANSWERS, CASES):
+            await self._database.collection(keyed).update_many(
+                {**which, "comment": {"$ne": ""}}, {"$set": {"comment": ""}}, session=self._session
+            )
 
     async def add_invitations(self, invitations: Sequence[tuple[str, Invitation]]) -> None:
         """Write invitations, each with its chain."""
@@ -66,18 +102,20 @@ class MongoUnit:
         return Answered(answer, await self._case(chain, command.member, case) if case else None, repeated_call=True)
 
     async def invitation(self, chain: str, *, member: str, invitation: str) -> Invitation | None:
-        """Return the member's invitation."""
-        found = await self._database.collection(INVITATIONS).find_one(
-            {"chain": chain, "member": member, "invitation": invitation}, session=self._session
-        )
+        """Return the invitation of the member, or of an id that is one with it."""
+        family = (await self._merges.families([(chain, member)]))[chain, member]
+        which = {"chain": chain, "member": {"$in": sorted(family)}, "invitation": invitation}
+        found = await self._database.collection(INVITATIONS).find_one(which, session=self._session)
         return invitation_of(found) if found else None
 
-    async def add_answer(self, chain: str, command: AnswerSurvey, answer: Answer, case: Case | None) -> None:
+    async def add_answer(
+        self, chain: str, command: AnswerSurvey, answer: Answer, case: Case | None, *, invited: Invitation | None
+    ) -> None:
         """Write the answer, the invitation's end, the case and its event, and the answer to the key."""
         document = answer_document(chain, answer)
         await insert_new(self._database.collection(ANSWERS), [document], session=self._session)
-        if answer.invitation:
-            waiting = {"chain": chain, "member": answer.member, "invitation": answer.invitation, "answer": ""}
+        if invited is not None:
+            waiting = {"chain": chain, "member": invited.member, "invitation": invited.id, "answer": ""}
             end = UpdateOne(waiting, {"$set": {"answer": answer.id}})
             await write_guarded(self._database.collection(INVITATIONS), [end], session=self._session)
         if case:

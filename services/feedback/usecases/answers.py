@@ -61,9 +61,14 @@ class Unit(Protocol):
         """Return the first answer to the key; raise when the key came with other content."""
 
     async def invitation(self, chain: str, *, member: str, invitation: str) -> Invitation | None:
-        """Return the member's invitation."""
+        """Return the invitation of the member, or of an id that is one with it."""
 
-    async def add_answer(self, chain: str, command: AnswerSurvey, answer: Answer, case: Case | None) -> None:
+    async def is_erased(self, chain: str, member: str) -> bool:
+        """Tell whether the member is forgotten; who would forget it now waits for this transaction."""
+
+    async def add_answer(
+        self, chain: str, command: AnswerSurvey, answer: Answer, case: Case | None, *, invited: Invitation | None
+    ) -> None:
         """Write the answer, the invitation's end, the case and its event, and the answer to the key."""
 
 
@@ -109,19 +114,21 @@ async def answer_survey(command: AnswerSurvey, *, caller: Principal, now: dateti
     async def body(unit: Unit) -> Answered:
         if (first := await unit.answered_before(caller.chain, command)) is not None:
             return first
+        if opens_row:
+            await unit.keep_members([(caller.chain, command.member)])
+        erased = await unit.is_erased(caller.chain, command.member)
+        invited = await _invitation(command, unit, caller)
         answer = Answer(
             id=listener.make_id("ans", now),
             member=command.member,
             invitation=command.invitation,
-            store=await _store(command, unit, caller),
+            store=_store(command, invited, caller),
             score=command.score,
-            comment=command.comment,
+            comment="" if erased else command.comment,
             answered_at=now,
         )
         case = domain.open_case(answer, case_id=listener.make_id("cas", now))
-        if opens_row:
-            await unit.keep_members([(caller.chain, command.member)])
-        await unit.add_answer(caller.chain, command, answer, case)
+        await unit.add_answer(caller.chain, command, answer, case, invited=invited)
         return Answered(answer.id, case, repeated_call=False)
 
     return await listener.work.in_unit(body)
@@ -137,16 +144,20 @@ async def _find_out(chain: str, member: str, listener: Listener) -> bool:
     return True
 
 
-async def _store(command: AnswerSurvey, unit: Unit, caller: Principal) -> str:
+async def _invitation(command: AnswerSurvey, unit: Unit, caller: Principal) -> Invitation | None:
+    if not command.invitation:
+        return None
+    found = await unit.invitation(caller.chain, member=command.member, invitation=command.invitation)
+    if found is None:
+        raise InvitationNotFoundError(field="invitationId", member=command.member, invitation=command.invitation)
+    if found.answer:
+        raise InvitationAnsweredError(field="invitationId", invitation=found.id)
+    return found
+
+
+def _store(command: AnswerSurvey, invited: Invitation | None, caller: Principal) -> str:
     """Return the store that the answer is about, from the invitation where there is one."""
-    store = command.store
-    if command.invitation:
-        found = await unit.invitation(caller.chain, member=command.member, invitation=command.invitation)
-        if found is None:
-            raise InvitationNotFoundError(field="invitationId", member=command.member, invitation=command.invitation)
-        if found.answer:
-            raise InvitationAnsweredError(field="invitationId", invitation=found.id)
-        store = found.store
+    store = invited.store if invited else command.store
     if store and not caller.may_use_store(store):
         raise NotAllowedError(field="storeId", why="it works for other stores")
     return store

@@ -16,7 +16,11 @@ class Unit(Protocol):
     """One transaction: what it reads is one state, and what it writes is written together or not at all."""
 
     async def asked_about(self, members: Collection[Name], *, since: datetime) -> Mapping[Name, datetime]:
-        """Return when the newest purchase took place that each member was asked about, if after `since`."""
+        """Return when the newest purchase took place that each member was asked about, under any of the ids that are
+        one with it, if after `since`."""
+
+    async def families(self, members: Collection[Name]) -> Mapping[Name, frozenset[str]]:
+        """Return the ids that are one with each member, its own among them."""
 
     async def add_invitations(self, invitations: Sequence[tuple[str, Invitation]]) -> None:
         """Write invitations, each with its chain."""
@@ -34,12 +38,13 @@ async def invite(visits: Sequence[Visit], *, unit: Unit, make_id: MakeId, nows: 
     if not timely:
         return
     since = min(visit.occurred_at for visit in timely) - domain.QUIET
-    asked = dict(await unit.asked_about({(visit.chain, visit.member) for visit in timely}, since=since))
+    names = {(visit.chain, visit.member) for visit in timely}
+    asked, families = dict(await unit.asked_about(names, since=since)), await unit.families(names)
     invitations = []
     for visit in timely:
         name, now = (visit.chain, visit.member), nows[visit.chain]
         if domain.may_invite(visit, asked_about=asked.get(name), now=now):
-            asked[name] = visit.occurred_at
+            asked.update(((visit.chain, id_), visit.occurred_at) for id_ in families[name])
             invitations.append((visit.chain, domain.invite(visit, invitation_id=make_id("inv", now), now=now)))
     if invitations:
         await unit.add_invitations(invitations)

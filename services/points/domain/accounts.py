@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.kit.errors import Kind, Problem
 from services.points.domain.standings import NO_COUNTS, NO_STANDING, Counts, Standing
+from services.points.domain.ties import NO_TIES, Ties
 
 GENESIS = bytes(32)
 """The hash before an account's first posting."""
@@ -72,6 +73,7 @@ class Account:
     due_at: datetime | None = None  # nothing falls due by itself before this moment
     frozen: bool = False
     merged_into: str = ""  # the account that took this one over
+    ties: Ties = NO_TIES
     version: int = 0
     head: bytes = GENESIS
 
@@ -92,6 +94,7 @@ class Account:
             due_at=due_at,
             frozen=self.frozen,
             merged_into=self.merged_into,
+            ties=self.ties,
             version=self.version + 1,
             head=head,
         )
@@ -109,6 +112,7 @@ class Account:
             due_at=self.due_at,
             frozen=self.frozen,
             merged_into=self.merged_into,
+            ties=self.ties,
             version=self.version,
             head=self.head,
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.kit.errors import KeyReusedError, Problem
-from services.points.domain import adjusting, booking, granting, holding, moving, refunding, releasing, tiering
+from services.points.domain import adjusting, booking, granting, holding, merging, moving, refunding, releasing, tiering
 from services.points.domain.books import Books, Changes, Kept, Needs, Posted, Work
 from services.points.domain.commands import (
     Adjust,
@@ -16,9 +16,11 @@ from services.points.domain.commands import (
     GrantLevel,
     Keyed,
     KeyedCommand,
+    Merge,
     Open,
     Release,
     Settle,
+    Split,
     TakeOver,
 )
 from services.points.domain.drafts import NotLoadedError
@@ -83,6 +85,8 @@ def needs(commands: Sequence[AnyCommand]) -> Needs:
             case TakeOver():
                 found.receipts.update((chain, key) for key in command.receipts)
                 found.whole.add((chain, command.into))
+            case Merge():
+                found.whole.add((chain, command.into))
             case Adjust() | Decide():
                 found.adjustments.add((chain, command.adjustment))
         (found.whole if command.needs_lots else found.accounts).add((chain, command.account))
@@ -136,12 +140,13 @@ def fold(commands: Sequence[AnyCommand], *, books: Books) -> Folded | Needs:
 
 
 def _note(error: NotLoadedError, missing: Needs) -> None:
-    if error.hold:
-        missing.holds.add((error.key, error.hold))
-    elif error.lots:
-        missing.lots.update((error.key, lot) for lot in error.lots)
-    else:
-        missing.whole.add(error.key)
+    for key in error.keys:
+        if error.hold:
+            missing.holds.add((key, error.hold))
+        elif error.lots:
+            missing.lots.update((key, lot) for lot in error.lots)
+        else:
+            missing.whole.add(key)
 
 
 def _follow_balances(work: Work) -> None:
@@ -191,6 +196,10 @@ def _keyed(work: Work, command: KeyedCommand) -> Posted:  # noqa: PLR0911 - a ta
             return releasing.release(work, command)
         case TakeOver():
             return moving.take_over(work, command)
+        case Merge():
+            return merging.merge(work, command)
+        case Split():
+            return merging.split(work, command)
         case _:
             return holding.handle(work, command)
 
@@ -222,9 +231,11 @@ def _answer_again(work: Work, first: BookedPurchase, command: BookPurchase) -> R
 
 
 def _went_into(work: Work, one: str, other: str) -> bool:
-    """Tell whether both names lead to the same account by now: a payer that became a member, two that were merged."""
+    """Tell whether both names have ever led to the same account: a payer that became a member, two that were merged."""
     try:
-        return work.draft(one).account.id == work.draft(other).account.id
+        return not {home.account.id for home in work.homes(one)}.isdisjoint(
+            home.account.id for home in work.homes(other)
+        )
     except Problem:
         return False
 

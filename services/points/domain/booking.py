@@ -191,13 +191,16 @@ def _pay_with_holds(work: Work, draft: Draft, purchase: Purchase) -> tuple[tuple
         except NoHoldError:
             unknown.append(id_)
             continue
-        redeemed.append(_redeem(draft, hold, purchase))
+        if hold.state is HoldState.MOVED:  # back to whom it belongs, since a merge was undone
+            unknown.append(id_)
+            continue
+        redeemed.append(_redeem(work, draft, hold, purchase))
     return tuple(redeemed), tuple(unknown)
 
 
-def _redeem(draft: Draft, hold: Hold, purchase: Purchase) -> Redeemed:
+def _redeem(work: Work, draft: Draft, hold: Hold, purchase: Purchase) -> Redeemed:
     if hold.state is HoldState.CAPTURED and not hold.purchase:  # captured by its own call before
-        draft.put_hold(replace(hold, purchase=purchase.key))
+        work.draft(hold.account, follow=False).put_hold(replace(hold, purchase=purchase.key))
         return Redeemed(hold.id, hold.currency, hold.taken)
     if hold.is_open:
         draft.post(

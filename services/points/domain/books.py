@@ -1,6 +1,6 @@
 """Books: what a batch has loaded and changes, and the work of one command over it, dropped when it is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -10,7 +10,7 @@ from services.points.domain.adjustments import Adjustment
 from services.points.domain.commands import AnyCommand
 from services.points.domain.drafts import Draft, Key, NotLoadedError
 from services.points.domain.facts import AccountPosted, LedgerEvent
-from services.points.domain.holds import Hold, NoHoldError
+from services.points.domain.holds import Hold, HoldState, NoHoldError
 from services.points.domain.journal import BY_ITSELF, Entry, Note
 from services.points.domain.lots import Lot
 from services.points.domain.programs import Programs
@@ -174,12 +174,66 @@ class Work:
         return self._books.accounts.get(key)
 
     def hold(self, draft: Draft, id_: str) -> Hold:
-        """Return one of the account's holds, which may be closed; NoHoldError when there is none."""
-        if (hold := draft.holds.get(id_)) is not None:
-            return hold
-        if (draft.key, id_) not in self._books.asked_single:
-            raise NotLoadedError(draft.key, hold=id_)
+        """Return one of the account's holds, or a closed one of those that went into it; NoHoldError: there is none."""
+        found = list(self.holds([draft], id_).values())
+        if draft.account.ties.joined and not (found and found[0].state is not HoldState.MOVED):
+            found += self.holds(self.family(draft), id_).values()
+        if found:  # a trace of it only where it lives in none of them
+            return min(found, key=lambda one: one.state is HoldState.MOVED)
         raise NoHoldError(field="holdId", hold=id_)
+
+    def holds(self, drafts: Sequence[Draft], id_: str) -> dict[str, Hold]:
+        """Return the hold as each of these accounts knows it, by account."""
+        if partial := [draft.key for draft in drafts if not draft.is_whole]:
+            raise NotLoadedError(*partial)
+        found = {draft.account.id: hold for draft in drafts if (hold := draft.holds.get(id_)) is not None}
+        asked = self._books.asked_single
+        wanted = [one.key for one in drafts if one.account.id not in found and (one.key, id_) not in asked]
+        if wanted:
+            raise NotLoadedError(*wanted, hold=id_)
+        return found
+
+    def lots(self, draft: Draft, ids: Iterable[str]) -> dict[str, Lot]:
+        """Return those of the account's lots, which may be closed."""
+        known, asked = draft.lots, self._books.asked_single
+        named = sorted(set(ids))
+        if missing := tuple(id_ for id_ in named if id_ not in known and (draft.key, id_) not in asked):
+            raise NotLoadedError(draft.key, lots=missing)
+        return {id_: known[id_] for id_ in named if id_ in known}
+
+    def family(self, draft: Draft) -> list[Draft]:
+        """Return the account and all that have gone into it, directly or by way of others, and are there."""
+        found = layer = [draft]
+        while layer:
+            ids = {one.account.id for one in layer}
+            names = sorted({name for one in layer for name in one.account.ties.joined})
+            layer = [one for one in self._several(names) if one.account.merged_into in ids]
+            found = found + layer
+        return found
+
+    def homes(self, account: str) -> list[Draft]:
+        """Return the account and all that it has ever gone into, directly or by way of others."""
+        found: dict[str, Draft] = {}
+        layer = [account]
+        while layer:
+            found.update((one.account.id, one) for one in self._several(layer))
+            onward = {name for one in layer for name in _been(found[one].account)}
+            layer = sorted(onward - found.keys())
+        return list(found.values())
+
+    def path(self, account: str) -> list[Draft]:
+        """Return the accounts from this one on that have gone into the next; without the last, which has not."""
+        found: list[Draft] = []
+        while (draft := self.draft(account, follow=False)).account.merged_into:
+            found.append(draft)
+            account = draft.account.merged_into
+        return found
+
+    def _several(self, names: Sequence[str]) -> list[Draft]:
+        keys = [(self.command.chain, name) for name in names]
+        if missing := [key for key in keys if key not in self._drafts and key not in self._books.asked]:
+            raise NotLoadedError(*missing)
+        return [self.draft(name, follow=False) for name in names]
 
     def receipt(self, key: str) -> Receipt:
         """Return what is known under a receipt's key."""
@@ -224,7 +278,8 @@ class Work:
         books = self._books
         for key, draft in self._drafts.items():
             self.tell_happened(draft)
-            if not draft.entries and not draft.changed_lots and draft.account == books.accounts.get(key):
+            changed = draft.entries or draft.changed_lots or draft.changed_holds
+            if not changed and draft.account == books.accounts.get(key):
                 continue
             books.accounts[key] = changes.accounts[key] = draft.account
             books.asked.add(key)
@@ -252,3 +307,7 @@ class Work:
         for entry in draft.entries[since:]:
             if entry.booked_by != BY_ITSELF:
                 self.tell(draft, AccountPosted(entry))
+
+
+def _been(account: Account) -> set[str]:
+    return {*account.ties.been_in, account.merged_into} - {""}

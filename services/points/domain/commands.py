@@ -194,6 +194,21 @@ class TakeOver(Keyed):
     receipts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge(Keyed):
+    """The members behind `account` and `into` are one: all that the account has goes to the other."""
+
+    into: str
+    merge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(Keyed):
+    """A merge is undone: what `account` brought, and what is not used up of it, is its own again."""
+
+    merge: str
+
+
 HoldCommand = Authorise | Capture | Void | Reverse | Extend | Pin
-KeyedCommand = HoldCommand | Adjust | Decide | Freeze | Open | GrantLevel | Release | TakeOver
+KeyedCommand = HoldCommand | Adjust | Decide | Freeze | Open | GrantLevel | Release | TakeOver | Merge | Split
 AnyCommand = BookPurchase | BookRefund | Settle | KeyedCommand

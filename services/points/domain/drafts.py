@@ -18,11 +18,11 @@ Key = tuple[str, str]
 
 
 class NotLoadedError(LookupError):
-    """The fold needs more of an account than was loaded: its lots and holds, or a single closed one."""
+    """The fold needs more of accounts than was loaded: their lots and holds, or, of `keys`, single closed ones."""
 
-    def __init__(self, key: Key, *, hold: str = "", lots: tuple[str, ...] = ()) -> None:
-        super().__init__(key)
-        self.key, self.hold, self.lots = key, hold, lots
+    def __init__(self, *keys: Key, hold: str = "", lots: tuple[str, ...] = ()) -> None:
+        super().__init__(*keys)
+        self.keys, self.hold, self.lots = keys, hold, lots
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ class Draft:
             else:
                 pending += change.free
         for id_ in released:
-            free = self._lot(id_).free
+            free = self._lot(id_).free + sum(change.free for change in lots if change.lot == id_)
             pending, available = pending - free, available + free
         for lot in grants:
             held += lot.held

@@ -34,11 +34,15 @@ def remind_at(lot: Lot, lapses_at: datetime | None, account: Account, programs: 
 
 def version_due_at(account: Account, programs: Programs) -> datetime | None:
     """Return when the next version of the program takes effect: it may say otherwise of all of this."""
+    if account.merged_into:
+        return None
     after = account.as_of
     later = [one.effective_from for one in programs.versions if after is not None and one.effective_from > after]
     return min(later, default=None)
 
 
 def level_due_at(account: Account, programs: Programs) -> datetime | None:
-    """Return when the level may change."""
+    """Return when the level may change; never that of an account that has gone into another."""
+    if account.merged_into:
+        return None
     return next_change(account.counts, account.standing, program_of(account, programs).tiers, programs.zone)

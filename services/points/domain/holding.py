@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.points.domain.accounts import AccountFrozenError, InsufficientPointsError
 from services.points.domain.books import Posted, Work
+from services.points.domain.carrying import give_back_to_lots, where_lives
 from services.points.domain.commands import Authorise, Capture, Extend, HoldCommand, Reverse, Void
 from services.points.domain.drafts import Draft
 from services.points.domain.due import advance, expire_returned, give_back
@@ -27,6 +28,8 @@ from services.points.domain.lots import spendable, take
 def handle(work: Work, command: HoldCommand) -> Posted:
     """Do it; each is refused with what stands against it, and then changes nothing."""
     draft = work.draft(command.account)
+    if not isinstance(command, Authorise):
+        draft = where_lives(work, draft, command.hold)
     advance(draft, command.at)
     match command:
         case Authorise():
@@ -36,7 +39,7 @@ def handle(work: Work, command: HoldCommand) -> Posted:
         case Void():
             hold = _void(draft, work.hold(draft, command.hold), command.at)
         case Reverse():
-            hold = _reverse(draft, work.hold(draft, command.hold), command.at)
+            hold = _reverse(work, draft, work.hold(draft, command.hold), command.at)
         case Extend():
             hold = _extend(draft, work.hold(draft, command.hold), command)
         case _:
@@ -117,22 +120,26 @@ def _void(draft: Draft, hold: Hold, at: datetime) -> Hold:
     return draft.changed_holds[hold.id]
 
 
-def _reverse(draft: Draft, hold: Hold, at: datetime) -> Hold:
+def _reverse(work: Work, draft: Draft, hold: Hold, at: datetime) -> Hold:
     if hold.purchase:
         raise HoldPaidError(field="holdId", hold=hold.id, receipt=hold.purchase.partition("/")[2])
     if hold.state is not HoldState.CAPTURED:
         raise hold.closed()
+    back = give_back_to_lots(work, draft, hold.currency, hold.taken, holder=hold.account, at=at)
     draft.post(
         EntryKind.REVERSAL,
         currency=hold.currency,
         occurred_at=at,
         reference=hold.id,
         legs=[Leg(REDEEMED, -hold.captured)],
-        lots=draft.move(hold.taken, free=1),
+        lots=back.changes,
+        grants=back.grants,
     )
-    draft.put_hold(replace(hold, state=HoldState.REVERSED, taken=()))
+    reversed_ = replace(hold, state=HoldState.REVERSED, taken=())
+    # One that was closed before its account went into this one stays in that one's books.
+    work.draft(hold.account, follow=False).put_hold(reversed_)
     expire_returned(draft, hold.taken, at)
-    return draft.changed_holds[hold.id]
+    return reversed_
 
 
 def _extend(draft: Draft, hold: Hold, command: Extend) -> Hold:

@@ -24,6 +24,7 @@ class HoldState(StrEnum):
     VOIDED = "voided"
     EXPIRED = "expired"
     REVERSED = "reversed"  # captured, and given back since the order failed
+    MOVED = "moved"  # went with its account into another, or back: it lives on there
 
 
 class NoHoldError(Problem):
@@ -76,6 +77,7 @@ class Hold:
     state: HoldState = HoldState.OPEN
     taken: Parts = ()
     purchase: str = ""  # the receipt whose payment it was
+    went_to: str = ""  # the account where it lives on
 
     @property
     def left(self) -> int:

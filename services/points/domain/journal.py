@@ -33,6 +33,8 @@ class EntryKind(StrEnum):
     HOLD_EXPIRED = "hold_expired"
     HOLD_EXTENDED = "hold_extended"
     HOLD_PINNED = "hold_pinned"
+    HOLD_LEFT = "hold_left"  # an open hold goes to another account with what it sets aside
+    HOLD_CAME = "hold_came"
     RELEASE = "release"  # pending points become available
     EXPIRY = "expiry"
     ADJUSTMENT = "adjustment"
@@ -41,6 +43,8 @@ class EntryKind(StrEnum):
     UNFROZEN = "unfrozen"
     MERGED_INTO = "merged_into"  # closes an account
     MERGED_FROM = "merged_from"
+    SPLIT_OFF = "split_off"  # a merge is undone: what the other account gets back
+    SPLIT_FROM = "split_from"  # opens the other account again
     LEVEL = "level"  # another level holds from here on: `reference` names it
     LEVEL_GRANTED = "level_granted"  # by hand
     LEVEL_WITHDRAWN = "level_withdrawn"

@@ -1,16 +1,20 @@
-"""Moving what was booked on a payer to the member that the payer turned out to be."""
+"""Moving all that one account has to another; and what was booked on a payer, once it is known who that is."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from services.kit.errors import Kind, Problem
 from services.points.domain.accounts import PAYER_PREFIX
 from services.points.domain.books import Posted, Work
+from services.points.domain.carrying import Link, captured_lots, carry, fasten, loosen
 from services.points.domain.commands import TakeOver
 from services.points.domain.drafts import Draft
 from services.points.domain.due import advance, settle
 from services.points.domain.facts import PurchaseBooked
-from services.points.domain.journal import DEBT, EntryKind, Leg
-from services.points.domain.lots import LotChange
+from services.points.domain.holds import Hold
+from services.points.domain.journal import EntryKind
+from services.points.domain.lots import Lot
 from services.points.domain.rules import POINTS
 from services.points.domain.standings import NO_COUNTS, merged
 from services.points.domain.tiering import review
@@ -43,11 +47,7 @@ def take_over(work: Work, command: TakeOver) -> Posted:
     advance(payer, command.at)
     advance(member, command.at)
     since = len(member.entries)
-    for moved in payer.account.balances or (POINTS,):
-        _move(payer, member, command, moved)
-    counts = merged(member.account.counts, payer.account.counts, work.programs.at(command.at).tiers)
-    member.set_account(member.account.at(member.account.as_of, counts=counts, currency=payer.account.currency))
-    payer.set_account(replace(payer.account, merged_into=member.account.id, counts=NO_COUNTS, due_at=None))
+    go_over(work, payer, member, command.at)
     assert member.account.as_of is not None  # noqa: S101 - narrows the type: `advance` set it
     review(member, work.programs.at(member.account.as_of), member.account.as_of)
     settle(member, command.at)
@@ -56,32 +56,21 @@ def take_over(work: Work, command: TakeOver) -> Posted:
     return Posted(payer.account, entry=payer.entries[-1].id)
 
 
-def _move(payer: Draft, member: Draft, command: TakeOver, currency: str) -> None:
-    lots = [lot for lot in payer.lots.values() if lot.currency == currency and lot.is_open]
-    balance = payer.account.balance(currency)
-    held = {lot.id: lot for lot in member.lots.values()}
-    payer.post(
-        EntryKind.MERGED_INTO,
-        currency=currency,
-        occurred_at=command.at,
-        reference=command.into,
-        legs=_legs(command.into, balance.total - balance.debt, balance.debt),
-        lots=[LotChange(lot.id, -lot.free, -lot.held) for lot in lots],
-        lifetime=-balance.lifetime,
-    )
-    member.post(
-        EntryKind.MERGED_FROM,
-        currency=currency,
-        occurred_at=command.at,
-        reference=command.account,
-        legs=_legs(command.account, balance.debt - balance.total, -balance.debt),
-        grants=[lot for lot in lots if lot.id not in held],
-        lifetime=balance.lifetime,
-    )
-
-
-def _legs(account: str, amount: int, debt: int) -> list[Leg]:
-    return [Leg(account, amount)] + ([Leg(DEBT, debt)] if debt else [])
+def go_over(work: Work, source: Draft, target: Draft, at: datetime) -> tuple[Sequence[Lot], Sequence[Hold]]:
+    """Let all that `source` has and counts go to `target`, and mark it; return its open lots and holds until then."""
+    link = Link(source, target, at, EntryKind.MERGED_INTO, EntryKind.MERGED_FROM)
+    holds = source.open_holds()
+    lots = [lot for lot in source.lots.values() if lot.is_open]
+    loosen(link, holds)
+    for currency in source.account.balances or (POINTS,):
+        some = [lot for lot in source.lots.values() if lot.currency == currency and lot.is_open]
+        some += captured_lots(work, link, holds, currency, some)
+        carry(work, link, currency, some, owes=source.account.balance(currency))
+    fasten(work, link, holds)
+    counts = merged(target.account.counts, source.account.counts, work.programs.at(at).tiers)
+    target.set_account(target.account.at(target.account.as_of, counts=counts, currency=source.account.currency))
+    source.set_account(replace(source.account, merged_into=target.account.id, counts=NO_COUNTS, due_at=None))
+    return lots, holds
 
 
 def _tell_purchases(work: Work, member: Draft, command: TakeOver) -> None:

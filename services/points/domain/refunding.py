@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.points.domain.books import Work
 from services.points.domain.calendar import day_of
+from services.points.domain.carrying import give_back_to_lots
 from services.points.domain.commands import BookRefund
 from services.points.domain.drafts import Draft
 from services.points.domain.due import advance, expire_returned, settle
@@ -30,8 +31,9 @@ from services.points.domain.refunds import (
     returned_by,
 )
 from services.points.domain.rules import POINTS
-from services.points.domain.standings import tallied, used
+from services.points.domain.standings import Counts, tallied, used
 from services.points.domain.tiering import review
+from services.points.domain.ties import less_earned
 
 
 def refund(work: Work, command: BookRefund) -> BookedRefund:
@@ -86,14 +88,14 @@ def _apply(work: Work, arrived: BookedRefund, receipt: Receipt) -> BookedRefund:
     advance(draft, arrived.refund.occurred_at)
     work.tell_happened(draft)
     since = len(draft.entries)
-    given = _give_back_redeemed(draft, booked, arrived) if whole and not receipt.gave_back else ()
+    given = _give_back_redeemed(work, draft, booked, arrived) if whole and not receipt.gave_back else ()
     program, zone = work.programs.version(booked.program_version), work.programs.zone
     stands = rate_again(booked, kept, program, zone)
     goes = sums(rate_again(booked, _part(left, returned), program, zone).parts)
     taken = [
         _take_back(draft, booked, arrived, program.take_back, currency=currency, due=due)
         for currency in sums(booked.breakdown)
-        for due in [_due(work, draft, receipt, program, currency, keeps=sums(stands.parts), goes=goes)]
+        for due in [_due(work, receipt, program, currency, keeps=sums(stands.parts), goes=goes)]
     ]
     if len(draft.entries) == since:
         _post_nothing(draft, arrived)
@@ -109,7 +111,10 @@ def _apply(work: Work, arrived: BookedRefund, receipt: Receipt) -> BookedRefund:
         coupons=booked.purchase.coupons if whole and not receipt.gave_back else (),
     )
     before = rate_again(booked, left, program, zone)
-    _uncount(draft, booked, done, program, more=_difference(uses(stands), uses(before)))
+    more = _difference(uses(stands), uses(before))
+    for merged in work.path(booked.purchase.member):
+        _uncount_brought(merged, booked, done, program, more=more)
+    _uncount(draft, booked, done, program, more=more)
     assert draft.account.as_of is not None  # noqa: S101 - narrows the type: `advance` set it
     review(draft, work.programs.at(draft.account.as_of), draft.account.as_of, repairs=True)
     settle(draft, draft.account.as_of)
@@ -134,10 +139,37 @@ def _uncount(
     draft: Draft, booked: BookedPurchase, done: BookedRefund, program: Program, *, more: dict[tuple[str, str], int]
 ) -> None:
     """Count the purchase as less, in the day or month in which it was made."""
+    counts = _less(draft.account.counts, draft, booked, done, program, more=more)
+    draft.set_account(replace(draft.account, counts=counts))
+
+
+def _uncount_brought(
+    draft: Draft, booked: BookedPurchase, done: BookedRefund, program: Program, *, more: dict[tuple[str, str], int]
+) -> None:
+    """Count it as less, too, of what an account has brought into the one that it went into."""
+    ties = draft.account.ties
+    if (brought := ties.brought) is None:
+        return
+    counts = _less(brought.counts, draft, booked, done, program, more=more)
+    for one in done.taken:
+        brought = less_earned(brought, one.currency, one.taken + one.debt, counts)
+    ties = replace(ties, brought=replace(brought, counts=counts))
+    draft.set_account(replace(draft.account, ties=ties))
+
+
+def _less(
+    counts: Counts,
+    draft: Draft,
+    booked: BookedPurchase,
+    done: BookedRefund,
+    program: Program,
+    *,
+    more: dict[tuple[str, str], int],
+) -> Counts:
     account, zone = draft.account, draft.programs.zone
     day, since = day_of(booked.purchase.occurred_at, zone), account.standing.counted_from
     counts = tallied(
-        account.counts,
+        counts,
         program.tiers,
         day,
         counted_from=day_of(since, zone) if since else None,
@@ -146,7 +178,7 @@ def _uncount(
         visits=-1 if done.whole else 0,
     )
     newest = max(day, day_of(account.as_of, zone)) if account.as_of else day
-    draft.set_account(replace(account, counts=used(counts, more, newest)))
+    return used(counts, more, newest)
 
 
 def _put(work: Work, receipt: Receipt, arrived: BookedRefund) -> None:
@@ -162,7 +194,6 @@ def _post_nothing(draft: Draft, arrived: BookedRefund) -> None:
 
 def _due(
     work: Work,
-    draft: Draft,
     receipt: Receipt,
     program: Program,
     currency: str,
@@ -176,8 +207,10 @@ def _due(
     """
     booked = receipt.booked
     assert booked is not None  # noqa: S101 - narrows the type: both callers looked
-    own = work.lot(draft, lot_id(booked.id, currency))
-    left = sums(booked.breakdown)[currency] - (own.lapsed if own else 0) - receipt.taken_back(currency)
+    own = lot_id(booked.id, currency)
+    # Where it was merged, the lot may have lapsed in each account that it has been in.
+    lapsed = sum(lot.lapsed for home in work.homes(booked.purchase.member) for lot in work.lots(home, [own]).values())
+    left = sums(booked.breakdown)[currency] - lapsed - receipt.taken_back(currency)
     if program.refund_basis is RefundBasis.RETURNED:
         return max(0, min(left, goes.get(currency, 0)))
     return max(0, left - keeps.get(currency, 0))
@@ -219,24 +252,31 @@ def _in_order(draft: Draft, booked: BookedPurchase, currency: str, policy: TakeB
     return own + rest
 
 
-def _give_back_redeemed(draft: Draft, booked: BookedPurchase, arrived: BookedRefund) -> tuple[GivenBack, ...]:
-    return tuple(_reverse(draft, redeemed, arrived) for redeemed in booked.redeemed if redeemed.amount)
+def _give_back_redeemed(
+    work: Work, draft: Draft, booked: BookedPurchase, arrived: BookedRefund
+) -> tuple[GivenBack, ...]:
+    return tuple(
+        _reverse(work, draft, redeemed, arrived, payer=booked.purchase.member)
+        for redeemed in booked.redeemed
+        if redeemed.amount
+    )
 
 
-def _reverse(draft: Draft, redeemed: Redeemed, arrived: BookedRefund) -> GivenBack:
+def _reverse(work: Work, draft: Draft, redeemed: Redeemed, arrived: BookedRefund, *, payer: str) -> GivenBack:
     """Give lots back what was consumed of them; a debt that this redemption made is forgiven, or, where it has been
     paid off meanwhile, given back as a lot of its own."""
     moment = arrived.refund.occurred_at
     forgiven = min(redeemed.debt, draft.account.balance(redeemed.currency).debt)
     paid = redeemed.debt - forgiven
+    back = give_back_to_lots(work, draft, redeemed.currency, redeemed.parts, holder=payer, at=moment)
     draft.post(
         EntryKind.REVERSAL,
         currency=redeemed.currency,
         occurred_at=moment,
         reference=arrived.id,
         legs=[Leg(REDEEMED, -redeemed.amount)] + ([Leg(DEBT, forgiven)] if forgiven else []),
-        lots=draft.move(redeemed.parts, free=1),
-        grants=[_returned_lot(redeemed, arrived, paid, moment)] if paid else (),
+        lots=back.changes,
+        grants=[*back.grants, *([_returned_lot(redeemed, arrived, paid, moment)] if paid else [])],
     )
     expire_returned(draft, redeemed.parts, moment)
     return GivenBack(redeemed.hold, redeemed.currency, redeemed.amount)

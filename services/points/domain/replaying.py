@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from services.points.domain.accounts import EMPTY, GENESIS, Balances
+from services.points.domain.accounts import EMPTY, GENESIS, PAYER_PREFIX, Balances
 from services.points.domain.findings import Findings, Invariant
 from services.points.domain.journal import ADJUSTED, DEBT, ISSUED, Entry, EntryKind, Posting, link
 from services.points.domain.lots import Lot
@@ -15,8 +15,13 @@ Delta = tuple[int, int, int]
 """What a posting does to available, pending and held."""
 
 EARNING = frozenset({EntryKind.PURCHASE, EntryKind.REFUND, EntryKind.OPENING})
-HOLDING = frozenset({EntryKind.REDEMPTION, EntryKind.HOLD_VOIDED, EntryKind.HOLD_EXPIRED})
+HOLDING = frozenset({EntryKind.REDEMPTION, EntryKind.HOLD_VOIDED, EntryKind.HOLD_EXPIRED, EntryKind.HOLD_LEFT})
 """What may take from a hold's parts."""
+
+GOING = frozenset({EntryKind.MERGED_INTO, EntryKind.SPLIT_OFF})
+COMING = frozenset({EntryKind.MERGED_FROM, EntryKind.SPLIT_FROM})
+MOVING = GOING | COMING
+"""What stands in two journals."""
 
 
 @dataclass(slots=True)
@@ -28,17 +33,19 @@ class ReplayedHold:
     parts: dict[str, int]
     taken: dict[str, int] = field(default_factory=dict)
     pinned: bool = False
+    came: bool = False  # from another account: what was captured there stands in that one's journal
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One side of an account that went into another, in one currency; equal on both sides."""
+    """One side of what went from one account to another, in one currency; equal on both sides."""
 
-    payer: str
-    member: str
+    source: str
+    target: str
     currency: str
     amount: int
     debt: int
+    entry: str  # what the ids of both entries share
 
 
 class Replay:
@@ -60,6 +67,8 @@ class Replay:
         self.frozen = False
         self.level = ""  # the last that the journal names; empty: the first
         self.merged_into = ""
+        self.joined: set[str] = set()  # members that ever went into it
+        self.been_in: set[str] = set()
         self.is_blind = False
         self.findings = Findings(account)
         self.programs = programs
@@ -156,7 +165,7 @@ class Replay:
     def _may_owe(self, kind: EntryKind) -> bool:
         if kind is EntryKind.REFUND:
             return self._owing
-        return kind in {EntryKind.REDEMPTION, EntryKind.MERGED_FROM}  # a late redemption
+        return kind in {EntryKind.REDEMPTION, *COMING}  # a late redemption
 
     def _move_lots(self, entry: Entry, posting: Posting) -> Delta | None:
         """Apply what the posting says of lots; None where some are not known."""
@@ -222,9 +231,10 @@ class Replay:
         kind = entry.kind
         if kind is EntryKind.PURCHASE:
             return
-        if kind is EntryKind.HOLD:
+        if kind is EntryKind.HOLD or kind is EntryKind.HOLD_CAME:
             parts = {change.lot: change.held for change in posting.lots}
-            self.holds[entry.reference] = ReplayedHold(posting.currency, sum(parts.values()), parts)
+            came = kind is EntryKind.HOLD_CAME
+            self.holds[entry.reference] = ReplayedHold(posting.currency, sum(parts.values()), parts, came=came)
         elif kind in HOLDING:
             self._take_held(entry, posting)
         elif kind is EntryKind.HOLD_PINNED and (hold := self.holds.get(entry.reference)) is not None:
@@ -233,10 +243,19 @@ class Replay:
             self.frozen = kind is EntryKind.FROZEN
         elif kind is EntryKind.LEVEL:
             self.level = entry.reference
-        elif kind is EntryKind.MERGED_INTO or kind is EntryKind.MERGED_FROM:
-            if kind is EntryKind.MERGED_INTO:
-                self.merged_into = entry.reference
+        elif kind in MOVING:
+            self._tie(kind, entry.reference)
             self.moved.append((posting.version, kind, moved_by(entry)))
+
+    def _tie(self, kind: EntryKind, other: str) -> None:
+        if kind is EntryKind.MERGED_INTO:
+            self.merged_into = other
+            if not self.account.startswith(PAYER_PREFIX):
+                self.been_in.add(other)
+        elif kind is EntryKind.SPLIT_FROM:
+            self.merged_into = ""
+        elif kind is EntryKind.MERGED_FROM and not other.startswith(PAYER_PREFIX):
+            self.joined.add(other)
 
     def _take_held(self, entry: Entry, posting: Posting) -> None:
         taken = [(change.lot, -change.held) for change in posting.lots if change.held]
@@ -295,18 +314,27 @@ def _lifetime(before: int, entry: Entry, posting: Posting) -> int:
         return before + max(0, -sum(leg.amount for leg in posting.legs if leg.account == ADJUSTED))
     if entry.kind is EntryKind.MERGED_INTO:
         return 0
-    if entry.kind is EntryKind.MERGED_FROM:  # what the other had earned stands in the other's journal
+    if entry.kind in COMING:  # what the other had earned stands in the other's journal
         return max(before, posting.balances.lifetime)
+    if entry.kind is EntryKind.SPLIT_OFF:
+        return min(before, posting.balances.lifetime)
     return before
 
 
 def moved_by(entry: Entry) -> Moved:
-    """Return what a merge moved, the same from both sides."""
+    """Return what a merge, or its undoing, moved: the same from both sides."""
     posting = entry.postings[0]
     debt = sum(leg.amount for leg in posting.legs if leg.account == DEBT)
-    if entry.kind is EntryKind.MERGED_INTO:
-        return Moved(posting.account, entry.reference, posting.currency, -posting.amount, debt)
-    return Moved(entry.reference, posting.account, posting.currency, posting.amount, -debt)
+    base = base_of(entry.id)
+    if entry.kind in GOING:
+        return Moved(posting.account, entry.reference, posting.currency, -posting.amount, debt, base)
+    return Moved(entry.reference, posting.account, posting.currency, posting.amount, -debt, base)
+
+
+def base_of(entry: str) -> str:
+    """Return what the ids of all entries of one command share: the first's own, the others' without their number."""
+    base, dash, number = entry.rpartition("-")
+    return base if dash and number.isdigit() else entry
 
 
 def _words(balances: Balances) -> str:

@@ -134,6 +134,39 @@ def merged(one: Counts, other: Counts, tiers: Tiers) -> Counts:
     )
 
 
+def parted(counts: Counts, other: Counts) -> Counts:
+    """Return the counts without what `other` had brought to them, as far as it is still there.
+
+    Days that were put together by month meanwhile are taken from that month.
+    """
+    caps = {name: max(0, used - other.caps.get(name, 0)) for name, used in counts.caps.items()}
+    tallies = counts.tallies
+    for gone in other.tallies:
+        tallies = _taken(tallies, gone)
+    return replace(
+        counts,
+        spend_minor=max(0, counts.spend_minor - other.spend_minor),
+        visits=max(0, counts.visits - other.visits),
+        tallies=tallies,
+        caps={name: used for name, used in caps.items() if used},
+    )
+
+
+def _taken(tallies: tuple[Tally, ...], gone: Tally) -> tuple[Tally, ...]:
+    number = next((number for number in range(len(tallies) - 1, -1, -1) if tallies[number].day <= gone.day), None)
+    if number is None:
+        return tallies
+    found = tallies[number]
+    left = Tally(
+        found.day,
+        max(0, found.spend_minor - gone.spend_minor),
+        max(0, found.points - gone.points),
+        max(0, found.visits - gone.visits),
+    )
+    kept = (left,) if left.spend_minor or left.points or left.visits else ()
+    return (*tallies[:number], *kept, *tallies[number + 1 :])
+
+
 def _added(tallies: tuple[Tally, ...], more: Tally) -> tuple[Tally, ...]:
     """Add to the tally of its day, or of its month where the days of that were put together already."""
     for number in range(len(tallies) - 1, -1, -1):

@@ -146,8 +146,13 @@ def _change(draft: Draft, tiers: Tiers, rank: int, moment: datetime, reason: Tie
     show(draft, tiers, moment, reason, purchase=purchase)
 
 
-def show(draft: Draft, tiers: Tiers, moment: datetime, reason: TierReason, *, purchase: str = "") -> None:
-    """Note the level that holds from `moment` on, reached or given by hand, where it is another than before."""
+def show(
+    draft: Draft, tiers: Tiers, moment: datetime, reason: TierReason, *, purchase: str = "", again: bool = False
+) -> None:
+    """Note the level that holds from `moment` on, reached or given by hand, where it is another than before.
+
+    `again`: the guest had it already, under another name.
+    """
     standing, first = draft.account.standing, tiers.levels[0].code
     level = held(standing, tiers)
     before = standing.now(first)
@@ -164,7 +169,7 @@ def show(draft: Draft, tiers: Tiers, moment: datetime, reason: TierReason, *, pu
         reason,
         purchase,
         falls=tiers.rank(level) < tiers.rank(before),
-        again=any(one.level == level and one.since > moment - A_YEAR for one in standing.reached),
+        again=again or any(one.level == level and one.since > moment - A_YEAR for one in standing.reached),
     )
     draft.happened.append(told)
 

@@ -1,7 +1,7 @@
 """Comparing what is stored beside an account's journal with what the journal says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from services.points.domain.accounts import EMPTY, GENESIS, Account
@@ -11,9 +11,9 @@ from services.points.domain.holds import Hold
 from services.points.domain.journal import Entry
 from services.points.domain.lots import Lot
 from services.points.domain.programs import Programs
-from services.points.domain.replaying import Replay, held_parts, open_lots
+from services.points.domain.replaying import Replay, ReplayedHold, base_of, held_parts, open_lots
 
-LOT_FIELDS = tuple(one.name for one in fields(Lot) if one.name != "id")
+LOT_FIELDS = tuple(one.name for one in fields(Lot) if one.name not in {"id", "reminded_for"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,14 @@ def _compare_account(replay: Replay, account: Account) -> None:
             f"frozen, merged into and booked at are {said}; its journal says "
             f"{(replay.frozen, replay.merged_into, replay.booked_at)}",
         )
+    ties = (set(account.ties.joined), set(account.ties.been_in))
+    if not replay.is_blind and ties != (replay.joined, replay.been_in):
+        findings.add(
+            Invariant.ACCOUNT,
+            0,
+            f"accounts that went into it and that it went into are {ties}; by its journal "
+            f"{(replay.joined, replay.been_in)}",
+        )
 
 
 def _compare_lots(replay: Replay, stored: Sequence[Lot]) -> None:
@@ -93,7 +101,7 @@ def _compare_lots(replay: Replay, stored: Sequence[Lot]) -> None:
             findings.add(Invariant.LOTS, 0, f"lot {lot.id} is there twice")
         elif follows is None:
             findings.add(Invariant.LOTS, 0, f"lot {lot.id} is open, and nothing is left of it by the journal")
-        elif lot != follows:
+        elif replace(lot, reminded_for=None) != follows:  # of a reminder there is no entry
             wrong = [
                 f"{name} {getattr(lot, name)} instead of {getattr(follows, name)}"
                 for name in LOT_FIELDS
@@ -113,7 +121,7 @@ def _compare_holds(replay: Replay, stored: Sequence[Hold]) -> None:
             findings.add(Invariant.HOLDS, 0, f"hold {hold.id} is open, and is not by the journal")
             continue
         said = (hold.currency, hold.amount, dict(hold.parts), dict(hold.taken), hold.pinned)
-        if said != (follows.currency, follows.amount, follows.parts, follows.taken, follows.pinned):
+        if said != _of_journal(hold, follows):
             findings.add(
                 Invariant.HOLDS,
                 0,
@@ -126,6 +134,16 @@ def _compare_holds(replay: Replay, stored: Sequence[Hold]) -> None:
     held = {lot.id: lot.held for lot in open_lots(replay.lots).values() if lot.held}
     if held != held_parts([hold.parts for hold in replay.holds.values()]):
         findings.add(Invariant.HOLDS, 0, "what is held of its lots is not the sum of its open holds")
+
+
+def _of_journal(hold: Hold, follows: ReplayedHold) -> tuple[object, ...]:
+    """Return what the journal says of a hold; of one that came it does not say what was captured before."""
+    amount, taken = follows.amount, follows.taken
+    if follows.came:
+        amount, taken = hold.left + hold.captured, dict(hold.taken)
+        if any(taken.get(lot, 0) < part for lot, part in follows.taken.items()):
+            taken = follows.taken
+    return follows.currency, amount, follows.parts, taken, follows.pinned
 
 
 def _compare_due(findings: Findings, stored: Stored, programs: Programs) -> None:
@@ -183,9 +201,3 @@ class Keys:
             return True
         self._seen.add(name)
         return False
-
-
-def base_of(entry: str) -> str:
-    """Return what the ids of all entries of one command share: the first's own, the others' without their number."""
-    base, dash, number = entry.rpartition("-")
-    return base if dash and number.isdigit() else entry

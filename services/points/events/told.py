@@ -24,6 +24,7 @@ from services.points.domain.rules import POINTS
 from services.points.domain.sales import Item as SoldItem
 from services.points.domain.sales import Return, Sale, Sold, SoldLine
 from services.points.usecases.keep_copies import Enrolled
+from services.points.usecases.merges import Erased, Wish
 from services.points.usecases.record_purchases import Store
 
 STREAM = "points.account"
@@ -167,6 +168,25 @@ def enrolled_member(event: Event) -> Enrolled | None:
         return None
     enrolled = members_pb2.MemberEnrolled.FromString(event.body)
     return Enrolled(enrolled.member_id, from_timestamp(enrolled.enrolled_at))
+
+
+def wished_merge(event: Event) -> Wish | None:
+    """Return who became one with whom, or is no longer, None when the event tells something else."""
+    if event.type == members_pb2.MemberMerged.DESCRIPTOR.full_name:
+        merged = members_pb2.MemberMerged.FromString(event.body)
+        return Wish(event.chain, merged.member_id, event.sequence, merged.merge_id, merged.into_id)
+    if event.type == members_pb2.MemberSplit.DESCRIPTOR.full_name:
+        split = members_pb2.MemberSplit.FromString(event.body)
+        return Wish(event.chain, split.member_id, event.sequence, split.merge_id)
+    return None
+
+
+def erased_member(event: Event) -> Erased | None:
+    """Return who is to be forgotten, None when the event tells something else."""
+    if event.type != members_pb2.MemberErased.DESCRIPTOR.full_name:
+        return None
+    erased = members_pb2.MemberErased.FromString(event.body)
+    return Erased(erased.member_id, from_timestamp(erased.erased_at))
 
 
 def saved_store(event: Event) -> Store | None:

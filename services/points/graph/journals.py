@@ -55,6 +55,8 @@ class EntryKind(Enum):
     HOLD_EXPIRED = strawberry.enum_value("HOLD_EXPIRED", description="A hold ran out, and what it held came back.")
     HOLD_EXTENDED = strawberry.enum_value("HOLD_EXTENDED", description="A hold runs out later.")
     HOLD_PINNED = strawberry.enum_value("HOLD_PINNED", description="A hold does not run out: its order is being paid.")
+    HOLD_LEFT = strawberry.enum_value("HOLD_LEFT", description="A hold went to another account with what it holds.")
+    HOLD_CAME = strawberry.enum_value("HOLD_CAME", description="A hold came from another account.")
     RELEASE = strawberry.enum_value("RELEASE", description="Pending ones became available.")
     EXPIRY = strawberry.enum_value("EXPIRY", description="They expired.")
     ADJUSTMENT = strawberry.enum_value("ADJUSTMENT", description="Somebody added or took them by hand.")
@@ -65,6 +67,8 @@ class EntryKind(Enum):
         "MERGED_INTO", description="They moved to another account, and this one closed."
     )
     MERGED_FROM = strawberry.enum_value("MERGED_FROM", description="They came from another account.")
+    SPLIT_OFF = strawberry.enum_value("SPLIT_OFF", description="A merge was undone: the other account got these back.")
+    SPLIT_FROM = strawberry.enum_value("SPLIT_FROM", description="A merge was undone: this account got these back.")
     LEVEL = strawberry.enum_value("LEVEL", description="Another level holds: `reference` names it.")
     LEVEL_GRANTED = strawberry.enum_value("LEVEL_GRANTED", description="Somebody gave a level by hand.")
     LEVEL_WITHDRAWN = strawberry.enum_value("LEVEL_WITHDRAWN", description="Somebody took back a level that was given.")

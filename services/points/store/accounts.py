@@ -9,7 +9,7 @@ from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Database
 from services.points.domain.accounts import Account
 from services.points.domain.adjustments import Adjustment
-from services.points.domain.holds import Hold
+from services.points.domain.holds import Hold, HoldState
 from services.points.domain.journal import Entry, EntryKind
 from services.points.domain.lots import Lot
 from services.points.store.collections import ACCOUNTS, ADJUSTMENTS, ENTRIES, HOLDS, LOTS, NOTES, PAYERS, RECEIPTS
@@ -90,8 +90,9 @@ class MongoHolds:
         self._database = database
 
     async def holds(self, chain: str, ids: Sequence[str]) -> Mapping[str, Hold]:
-        """Return those that exist, by id."""
-        found = self._database.collection(HOLDS).find({"chain": chain, "hold": {"$in": list(ids)}})
+        """Return those that exist, by id, where they live: one that went with its account has left a trace behind."""
+        which = {"chain": chain, "hold": {"$in": list(ids)}, "state": {"$ne": HoldState.MOVED.value}}
+        found = self._database.collection(HOLDS).find(which)
         return {one["hold"]: hold_of(one) for one in await found.to_list(len(ids))}
 
 

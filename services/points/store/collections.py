@@ -22,6 +22,10 @@ MENU_ITEMS = Keyed("menu_items", ("chain", "code"))
 """Copies of members' menu items."""
 PAYERS = Keyed("payers", ())
 """Accounts of payers whom members could not be asked about, of all chains, until they are moved: few, or none."""
+MERGE_WISHES = Keyed("merge_wishes", ())
+"""Merges and their undoing, of all chains, until the ledger has carried them out: few, or none."""
+ERASURES = Keyed("erasures", ("chain", "account"))
+"""Whose free texts were erased, so that the same can be done to a backup that was restored."""
 DAYS = Keyed("ledger_days", ("chain", "day"))
 """Sums of the journal, a document for each day that has ended: reports add them up."""
 SEALS = Keyed("seals", ("chain", "day"))
@@ -94,6 +98,8 @@ INDEXES = {
     STORES: [IndexModel([("chain", ASCENDING), ("store", ASCENDING)], unique=True)],
     MENU_ITEMS: [IndexModel([("chain", ASCENDING), ("code", ASCENDING)], unique=True)],
     PAYERS: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
+    MERGE_WISHES: [IndexModel([("chain", ASCENDING), ("member", ASCENDING), ("sequence", ASCENDING)], unique=True)],
+    ERASURES: [IndexModel([("chain", ASCENDING), ("account", ASCENDING)], unique=True)],
     DAYS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
     SEALS: [IndexModel([("chain", ASCENDING), ("day", ASCENDING)], unique=True)],
     PROGRAMS: [IndexModel([("chain", ASCENDING), ("version", ASCENDING)], unique=True)],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.kit.errors import Problem
 from services.kit.mongo.database import Database, Session
+from services.kit.mongo.transactions import Conflict
 from services.kit.outbox.outbox import Outbox
 from services.kit.telemetry import span
 from services.points.domain.batches import Answer, Folded
@@ -16,8 +17,8 @@ from services.points.usecases.programs import ProgramSource
 MOST_LINKS = 100
 """Of a batch's traces; OpenTelemetry keeps 128 on a span."""
 
-MOST_ROUNDS = 12
-"""How often a fold may find that it needs more of the accounts: once or twice, and once for each merge."""
+MOST_ROUNDS = 40
+"""How often a fold may find that it needs more of the accounts: once or twice, and for each merge some more."""
 
 
 class MongoJournal:
@@ -36,7 +37,7 @@ class MongoJournal:
         async def once(session: Session) -> Sequence[Answer | Problem]:
             loaded = Loaded(self._database, self._programs)
             await loaded.load_for(commands)
-            folded = await self._fold(commands, fold, loaded)
+            folded = await self._fold_one_state(commands, fold, loaded)
             await write(self._database, self._outbox, folded.changes, loaded, session)
             return folded.answers
 
@@ -49,6 +50,23 @@ class MongoJournal:
         loaded = Loaded(self._database, self._programs)
         await loaded.load_for(commands)
         return (await self._fold(commands, fold, loaded)).answers
+
+    async def _fold_one_state(self, commands: Sequence[AnyCommand], fold: Fold, loaded: Loaded) -> Folded:
+        """Fold; Conflict where accounts moved on while they, their lots and holds were loaded one after the other.
+
+        What is written is guarded by versions. What is refused is not, and where accounts were merged meanwhile, a hold
+        may have been looked for where it was no more, and not yet.
+        """
+        try:
+            folded = await self._fold(commands, fold, loaded)
+        except Exception as error:
+            if await loaded.is_outdated():
+                raise Conflict from error
+            raise
+        refused = any(isinstance(answer, Problem) for answer in folded.answers)
+        if refused and loaded.has_ties() and await loaded.is_outdated():
+            raise Conflict
+        return folded
 
     async def _fold(self, commands: Sequence[AnyCommand], fold: Fold, loaded: Loaded) -> Folded:
         folded = fold(commands, books=loaded.books)

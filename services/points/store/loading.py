@@ -13,6 +13,7 @@ from services.points.domain.batches import further_needs, needs
 from services.points.domain.books import Books, Needs
 from services.points.domain.commands import AnyCommand
 from services.points.domain.drafts import Key
+from services.points.domain.ties import NO_TIES
 from services.points.store.collections import ACCOUNTS, ADJUSTMENTS, HOLDS, LOTS, RECEIPTS, REFUNDS
 from services.points.store.documents.accounts import account_of, hold_of, lot_of
 from services.points.store.documents.answers import adjustment_of, kept_of
@@ -55,6 +56,24 @@ class Loaded:
             self._lots(_by_chain(key for key, _ in wanted.lots), _any_of("lot", wanted.lots)),
             self._holds(_by_chain(key for key, _ in wanted.holds), _any_of("hold", wanted.holds)),
         )
+
+    def has_ties(self) -> bool:
+        """Tell whether an account among them was ever merged."""
+        return any(account.merged_into or account.ties != NO_TIES for account in self.books.accounts.values())
+
+    async def is_outdated(self) -> bool:
+        """Tell whether an account among them has been changed since it was loaded."""
+        for chain, names in _by_chain(self.books.asked).items():
+            which = {"chain": chain, "account": {"$in": names}}
+            found = (
+                await self._database.collection(ACCOUNTS).find(which, {"account": True, "version": True}).to_list(None)
+            )
+            now = {one["account"]: one["version"] for one in found}
+            if now != {
+                name: self.books.accounts[chain, name].version for name in names if (chain, name) in self.books.accounts
+            }:
+                return True
+        return False
 
     async def _accounts(self, keys: Iterable[Key]) -> None:
         self.books.asked.update(keys)

@@ -10,9 +10,8 @@ from services.kit.mongo.collections import Document, Keyed
 from services.kit.mongo.database import Database, Session
 from services.points.domain.accounts import Account
 from services.points.domain.holds import Hold, HoldState
-from services.points.domain.journal import EntryKind
 from services.points.domain.lots import Lot
-from services.points.domain.replaying import Moved, moved_by
+from services.points.domain.replaying import MOVING, Moved, moved_by
 from services.points.domain.seals import Seal
 from services.points.domain.verification import NamedReceipt, Stored
 from services.points.store.collections import ACCOUNTS, ENTRIES, HOLDS, LOTS, RECEIPTS, REFUNDS
@@ -117,8 +116,8 @@ class MongoLedgerReader:
         return found
 
     async def moves(self, chain: str, accounts: Sequence[str]) -> Sequence[Moved]:
-        """Return all merges that stand in the journals of `accounts`."""
-        kinds = [EntryKind.MERGED_INTO.value, EntryKind.MERGED_FROM.value]
+        """Return all merges, and undone ones, that stand in the journals of `accounts`."""
+        kinds = [kind.value for kind in MOVING]
         which = {"chain": chain, "account": {"$in": list(accounts)}, "kind": {"$in": kinds}}
         return [moved_by(entry_of(one)) for one in await self._find(ENTRIES, which)]
 

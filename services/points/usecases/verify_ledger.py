@@ -9,7 +9,7 @@ from typing import Protocol
 from services.points.domain.findings import Finding, Invariant
 from services.points.domain.journal import Entry, EntryKind
 from services.points.domain.programs import Programs
-from services.points.domain.replaying import Moved, Replay
+from services.points.domain.replaying import GOING, Moved, Replay
 from services.points.domain.seal_checks import SealKeys, check_roots, check_signatures, recomputed
 from services.points.domain.seals import Cuts, Seal, Sealed, add_leaves
 from services.points.domain.verification import Keys, NamedReceipt, Stored, compare
@@ -238,11 +238,11 @@ class _Batch:
     async def _check_moves(self, replay: Replay) -> None:
         if not replay.moved:
             return
-        others = {name for _, _, moved in replay.moved for name in (moved.payer, moved.member)} - {replay.account}
+        others = {name for _, _, moved in replay.moved for name in (moved.source, moved.target)} - {replay.account}
         there = await self._reader.moves(self._chain, sorted(others))
         for version, kind, moved in replay.moved:
             if moved not in there:
-                other = moved.member if kind is EntryKind.MERGED_INTO else moved.payer
+                other = moved.target if kind in GOING else moved.source
                 message = f"{moved.amount} {moved.currency} moved, and {other} has no posting that mirrors it"
                 replay.findings.add(Invariant.SUM, version, message)
 

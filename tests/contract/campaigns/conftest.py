@@ -11,7 +11,7 @@ from protos.campaigns.v1 import campaigns_pb2 as pb
 from protos.campaigns.v1.campaigns_pb2_grpc import CampaignsStub, add_CampaignsServicer_to_server
 from protos.common.v1.page_pb2 import Page
 from protos.events.v1.points_pb2 import PurchaseBooked, TierChanged
-from services.campaigns.consumers import PointsHandler
+from services.campaigns.consumers import NewsHandler
 from services.campaigns.rpc import CampaignsServicer
 from services.campaigns.store.collections import COUPONS, TIER_OFFERS
 from services.campaigns.store.coupons import MongoCoupons
@@ -65,7 +65,7 @@ class Campaigns:
     channel: RpcChannel
     stub: "CampaignsAsyncStub"
     database: Database
-    handler: PointsHandler
+    handler: NewsHandler
     clock: FixedClock
 
     async def hear(self, *events: Event) -> None:
@@ -129,6 +129,6 @@ async def campaigns(database: Database, clock: FixedClock) -> AsyncIterator[Camp
     coupons, clocks = MongoCoupons(database, Outbox(database)), MongoChainClocks(database, system=clock)
     servicer = CampaignsServicer(work=coupons, coupons=coupons, make_id=make_id, clocks=clocks)
     descriptor = pb.DESCRIPTOR.services_by_name["Campaigns"]
-    handler = PointsHandler(coupons.unit, make_id=make_id, clocks=clocks)
+    handler = NewsHandler(coupons.unit, make_id=make_id, clocks=clocks)
     async with served([(add_CampaignsServicer_to_server, servicer, descriptor)]) as channel:
         yield Campaigns(channel, channel.stub(CampaignsStub), database, handler, clock)

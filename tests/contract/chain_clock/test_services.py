@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 HEARS = {
     "members": {"points.account", "campaigns.coupon", "feedback.case"},
     "points": {"members.member", "members.store", "members.menu", "points.account"},
-    "campaigns": {"points.account"},
+    "campaigns": {"points.account", "members.member"},
     "feedback": {"points.account", "members.member"},
 }
 

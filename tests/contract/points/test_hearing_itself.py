@@ -21,6 +21,7 @@ from services.points.events.told import STREAM, sold
 from services.points.store.collections import ACCOUNTS, SALES
 from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
+from services.points.store.merges import MongoHeardMerges
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.receipt_reports import MongoReceipts
 from services.points.store.sales import MongoSalesNews, MongoSalesRoll
@@ -63,7 +64,7 @@ async def test_one_batch_of_both_streams(database: Database) -> None:
         stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
         items = ItemCopies(database, source=KnownMembers(), clock=FixedClock())
         handle = Handlers(
-            members=MembersHandler(partial(MongoCopies, database, stores, items)),
+            members=MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database)),
             sales=SalesHandler(partial(MongoSalesNews, database)),
         )
         bought = points_pb2.PurchaseBooked(member_id="mem_ada", store_id="sto_1", visit=2, time_zone="Asia/Shanghai")

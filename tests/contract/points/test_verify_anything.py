@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.database import Database
-from services.points.domain.commands import TakeOver
+from services.points.domain.commands import Merge, Split, TakeOver
 from services.points.store.collections import ACCOUNTS, ENTRIES, HOLDS, LOTS, RECEIPTS
 from tests.contract.points.booked import CHAIN, Booker, booker_on, day, seal_until, verified
 
@@ -128,6 +128,47 @@ async def test_both_sides_of_a_merge_mirror_each_other(booker: Booker) -> None:
     await rows.update_one(key, {"$set": {"reference": "pay_2"}})
     told = {(one.invariant.value, one.account, one.version) for one in await verified(booker.database)}
     assert told == {("chain", "mem_bob", 2), ("sum", "mem_bob", 2), ("sum", "pay_1", 3)}
+
+
+async def merge_with_a_hold(booker: Booker) -> None:
+    await booker.book(booker.purchase("R1", at=day(0)), booker.purchase("R2", at=day(0), member="mem_bob"))
+    await booker.book(booker.hold("hld_1", 40, at=day(1), hours=200))
+    await booker.book(booker.capture("hld_1", at=day(1), amount=10))
+    more: dict[str, Any] = {"account": "mem_ada", "fingerprint": b"", "at": day(2), "merge": "mrg_1"}
+    await booker.book(Merge(author=booker.author(day(2)), into="mem_bob", **more))
+
+
+async def test_two_that_became_one_are_right_and_apart_again(booker: Booker) -> None:
+    await merge_with_a_hold(booker)
+    await seal_until(booker.database, day(3))
+    assert await verified(booker.database) == []
+    more: dict[str, Any] = {"account": "mem_ada", "fingerprint": b"", "at": day(4), "merge": "mrg_1"}
+    await booker.book(Split(author=booker.author(day(4)), **more))
+    await seal_until(booker.database, day(5))
+    assert await verified(booker.database) == []
+
+
+@pytest.mark.parametrize(
+    ("keyed", "which", "change"),
+    [
+        (ACCOUNTS, {"account": "mem_bob"}, {"ties.joined": []}),
+        (ACCOUNTS, {"account": "mem_ada"}, {"ties.been_in": ["mem_bob", "mem_cyd"]}),
+        (ACCOUNTS, {"account": "mem_ada"}, {"merged_into": ""}),
+        (HOLDS, {"account": "mem_bob"}, {"amount": 41}),
+        (HOLDS, {"account": "mem_bob"}, {"taken.0.amount": 11}),
+        (HOLDS, {"account": "mem_bob"}, {"parts.0.amount": 31}),
+        (HOLDS, {"account": "mem_bob"}, {"pinned": True}),
+        (LOTS, {"account": "mem_bob", "lot": "pur_R1/points"}, {"free": 61}),
+        (ENTRIES, {"account": "mem_bob", "kind": "merged_from"}, {"amount": 1}),
+        (ENTRIES, {"account": "mem_ada", "kind": "hold_left"}, {"reference": "hld_2"}),
+    ],
+    ids=str,
+)
+async def test_what_a_merge_left_is_checked(booker: Booker, keyed: Keyed, which: Document, change: Document) -> None:
+    await merge_with_a_hold(booker)
+    changed = await booker.database.collection(keyed).update_one({"chain": CHAIN, **which}, {"$set": change})
+    assert changed.modified_count == 1
+    assert await verified(booker.database) != []
 
 
 async def test_postings_without_an_account_are_found(booker: Booker) -> None:

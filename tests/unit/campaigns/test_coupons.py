@@ -53,37 +53,37 @@ def test_a_coupon_is_open_up_to_the_instant_before_it_expires() -> None:
 
 
 def test_a_used_coupon_never_expires() -> None:
-    used = redeem(coupon(), member="mem_1", store="sto_1", now=NOW)
+    used = redeem(coupon(), holders={"mem_1"}, store="sto_1", now=NOW)
     assert used.use == Use(NOW, "sto_1")
     assert used.state_at(used.expires_at + TICK) is CouponState.REDEEMED
 
 
 def test_a_coupon_can_be_used_in_its_last_instant() -> None:
     last = coupon().expires_at - TICK
-    assert redeem(coupon(), member="mem_1", store="sto_1", now=last).use == Use(last, "sto_1")
+    assert redeem(coupon(), holders={"mem_1"}, store="sto_1", now=last).use == Use(last, "sto_1")
 
 
 def test_an_expired_coupon_is_refused() -> None:
     with pytest.raises(CouponExpiredError) as refused:
-        redeem(coupon(), member="mem_1", store="sto_1", now=coupon().expires_at)
+        redeem(coupon(), holders={"mem_1"}, store="sto_1", now=coupon().expires_at)
     assert (refused.value.kind, refused.value.code) == (Kind.REFUSED, "COUPON_EXPIRED")
     assert refused.value.message == "Coupon cpn_1 expired on 2026-03-31T04:00:00+00:00."
 
 
 def test_a_used_coupon_is_refused_and_says_where_it_was_used() -> None:
-    used = redeem(coupon(), member="mem_1", store="sto_1", now=NOW)
+    used = redeem(coupon(), holders={"mem_1"}, store="sto_1", now=NOW)
     with pytest.raises(CouponRedeemedError) as refused:
-        redeem(used, member="mem_1", store="sto_2", now=used.expires_at)
+        redeem(used, holders={"mem_1"}, store="sto_2", now=used.expires_at)
     assert refused.value.message == (
         "Coupon cpn_1 was used on 2026-03-01T04:00:00+00:00 in store sto_1. It is good for one use."
     )
 
 
 def test_another_members_coupon_is_refused_whatever_its_state() -> None:
-    used = redeem(coupon(), member="mem_1", store="sto_1", now=NOW)
+    used = redeem(coupon(), holders={"mem_1"}, store="sto_1", now=NOW)
     for one in (coupon(), used):
         with pytest.raises(CouponOfAnotherMemberError):
-            redeem(one, member="mem_2", store="sto_1", now=NOW)
+            redeem(one, holders={"mem_2"}, store="sto_1", now=NOW)
 
 
 @pytest.mark.parametrize(

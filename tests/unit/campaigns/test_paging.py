@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.campaigns.domain import Coupon, TierOffer, TierReached, issue
-from services.campaigns.usecases import CouponPage, PageTooLargeError, list_coupons
+from services.campaigns.usecases.coupons import CouponPage, PageTooLargeError, list_coupons
 from services.kit.principal import Caller, Principal
 from tests.support.clock import START
 

@@ -13,7 +13,7 @@ from services.points.domain.holds import Hold
 from services.points.domain.lots import Lot
 from services.points.domain.programs import Programs
 from tests.support.ledger_machine import CHAIN, LedgerMachine
-from tests.support.paper_ledger import PaperLedger
+from tests.support.paper_ledger import PaperLedger, findings
 
 
 class PaperMachine(LedgerMachine):
@@ -29,11 +29,16 @@ class PaperMachine(LedgerMachine):
         key = CHAIN, member
         return self.ledger.books.accounts[key], self.ledger.books.lots[key], self.ledger.books.holds[key]
 
+    def teardown(self) -> None:
+        """What a verification finds in the journals, which is nothing."""
+        if hasattr(self, "ledger"):
+            assert [str(one) for one in findings(self.ledger, CHAIN)] == []
+
 
 def test_the_fold_does_what_the_model_does() -> None:
     run_state_machine_as_test(
         PaperMachine,
         settings=settings(
-            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

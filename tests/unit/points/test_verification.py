@@ -241,16 +241,16 @@ def test_debt_is_there_only_where_somebody_may_owe(kind: EntryKind, policy: Take
 
 
 def test_a_merge_looks_the_same_from_both_sides() -> None:
-    moved = Moved("pay_1", "mem_ada", "points", 60, 5)
+    moved = Moved("pay_1", "mem_ada", "points", 60, 5, "ent_1")
     out = Posting("pay_1", 4, "points", -60, (Leg("mem_ada", 55), Leg(DEBT, 5)), Balances())
     into = Posting("mem_ada", 9, "points", 60, (Leg("pay_1", -55), Leg(DEBT, -5)), Balances(available=60, debt=5))
     seen: list[Moved] = []
-    for kind, posting, reference in (
-        (EntryKind.MERGED_INTO, out, "mem_ada"),
-        (EntryKind.MERGED_FROM, into, "pay_1"),
+    for kind, posting, reference, entry in (
+        (EntryKind.MERGED_INTO, out, "mem_ada", "ent_1"),
+        (EntryKind.MERGED_FROM, into, "pay_1", "ent_1-1"),
     ):
         replay = Replay(CHAIN, posting.account, POLICIES[TakeBack.DEBT])
-        replay.take(Entry("ent_1", kind, reference, NOON, NOON, "points", (posting,)))
+        replay.take(Entry(entry, kind, reference, NOON, NOON, "points", (posting,)))
         seen += [one for _, _, one in replay.moved]
     assert seen == [moved, moved]
 

@@ -8,6 +8,7 @@ from services.points.domain.calendar import NO_SPAN, Span
 from services.points.domain.holds import Hold, HoldState
 from services.points.domain.lots import Lot
 from services.points.domain.standings import NO_STANDING, Counts, Grant, Reached, Standing, Tally
+from services.points.domain.ties import NO_TIES, Brought, Ties
 from services.points.store.documents import Document
 
 
@@ -23,6 +24,7 @@ def account_document(account: Account, cursor: EventCursor) -> Document:
         "due_at": account.due_at,
         "frozen": account.frozen,
         "merged_into": account.merged_into,
+        **({"ties": _ties_document(account.ties)} if account.ties != NO_TIES else {}),
         "version": account.version,
         "head": account.head,
         "events": {"sequence": cursor.sequence, "at": cursor.at},
@@ -42,10 +44,50 @@ def account_of(document: Document) -> tuple[Account, EventCursor]:
         due_at=document["due_at"],
         frozen=document["frozen"],
         merged_into=document["merged_into"],
+        ties=_ties_of(document["ties"]) if "ties" in document else NO_TIES,
         version=document["version"],
         head=document["head"],
     )
     return account, EventCursor(**document["events"])
+
+
+def _ties_document(ties: Ties) -> Document:
+    brought = ties.brought
+    return {
+        "joined": list(ties.joined),
+        "been_in": list(ties.been_in),
+        "brought": brought
+        and {
+            "merge": brought.merge,
+            "into": brought.into,
+            "meant": brought.meant,
+            "lots": sorted(brought.lots),
+            "holds": sorted(brought.holds),
+            "debt": dict(brought.debt),
+            "lifetime": dict(brought.lifetime),
+            "counts": _counts_document(brought.counts),
+            "froze": brought.froze,
+            "standing": _standing_document(brought.standing),
+        },
+    }
+
+
+def _ties_of(document: Document) -> Ties:
+    brought = document["brought"]
+    return Ties(
+        joined=tuple(document["joined"]),
+        been_in=tuple(document["been_in"]),
+        brought=brought
+        and Brought(
+            **{
+                **brought,
+                "lots": frozenset(brought["lots"]),
+                "holds": frozenset(brought["holds"]),
+                "counts": _counts_of(brought["counts"]),
+                "standing": _standing_of(brought["standing"]),
+            }
+        ),
+    )
 
 
 def _counts_document(counts: Counts) -> Document:
@@ -175,6 +217,7 @@ def hold_document(hold: Hold) -> Document:
         "pinned": hold.pinned,
         "state": hold.state.value,
         "purchase": hold.purchase,
+        **({"went_to": hold.went_to} if hold.went_to else {}),
     }
 
 
@@ -193,4 +236,5 @@ def hold_of(document: Document) -> Hold:
         state=HoldState(document["state"]),
         taken=tuple((part["lot"], part["amount"]) for part in document["taken"]),
         purchase=document["purchase"],
+        went_to=document.get("went_to", ""),
     )

@@ -102,11 +102,20 @@ class Unit(Protocol):
     async def coupon(self, chain: str, *, coupon: str, member: str) -> Coupon | None:
         """Return the coupon, whoever has it; `member` is who should."""
 
+    async def family(self, chain: str, member: str) -> frozenset[str]:
+        """Return the ids that are one with the member, its own among them."""
+
     async def save_use(self, chain: str, command: RedeemCoupon, coupon: Coupon, *, now: datetime) -> None:
         """Write the coupon's use, its event and the answer to the key."""
 
     async def granted(self, reached: Sequence[TierReached]) -> Collection[TierReached]:
         """Return those of `reached` that have brought a coupon already."""
+
+    async def given_to_relatives(
+        self, reached: Sequence[TierReached], nows: Mapping[str, datetime]
+    ) -> Mapping[TierReached, frozenset[str] | None]:
+        """Return, for those of `reached` whose member was merged, the ids that are one with it; None: one of these, not
+        its own, was given a coupon for that level within `domain.ONCE_WITHIN`."""
 
     async def add_coupons(self, issued: Sequence[Issued]) -> None:
         """Write the coupons and their events."""
@@ -168,7 +177,8 @@ async def redeem_coupon(command: RedeemCoupon, *, caller: Principal, work: Work,
         found = await unit.coupon(caller.chain, coupon=command.coupon, member=command.member)
         if found is None:
             raise CouponNotFoundError(field="couponId", coupon=command.coupon)
-        coupon = domain.redeem(found, member=command.member, store=command.store, now=now)
+        holders = await unit.family(caller.chain, command.member)
+        coupon = domain.redeem(found, holders=holders, store=command.store, now=now)
         await unit.save_use(caller.chain, command, coupon, now=now)
         return Redeemed(coupon, repeated_call=False)
 
@@ -187,13 +197,23 @@ async def issue_coupons(
     offers = await unit.newest_offers({(one.chain, one.level) for one in reached})
     due = [one for one in reached if (one.chain, one.level) in offers]
     granted = await unit.granted(due) if due else ()
-    issued = []
+    relatives = await unit.given_to_relatives(due, nows) if due else {}
+    issued: list[Issued] = []
     for one in due:
-        if one not in granted:
+        if one not in granted and not _given(one, relatives.get(one, frozenset()), issued):
             offer, now = offers[one.chain, one.level], nows[one.chain]
             issued.append(Issued(one, domain.issue(offer, one, coupon_id=make_id("cpn", now), now=now)))
     if issued:
         await unit.add_coupons(issued)
+
+
+def _given(reached: TierReached, family: frozenset[str] | None, issued: Sequence[Issued]) -> bool:
+    """Tell whether another id of the same member has a coupon for the level, from before or from this batch."""
+    return family is None or any(
+        (one.reached.chain, one.reached.level) == (reached.chain, reached.level)
+        and one.reached.member in family - {reached.member}
+        for one in issued
+    )
 
 
 async def list_coupons(
