@@ -3,7 +3,8 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import cards_pb2, chains_pb2, members_pb2
+from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from services.kit.chain_clocks import ChainClocks
@@ -21,10 +22,12 @@ from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import rewrap_keys
+from services.members.rpc.cards import CardsServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.store.api_keys import MongoApiKeys
+from services.members.store.cards import MongoCards
 from services.members.store.chains import MongoChains
 from services.members.store.enrollment import MongoRoll
 from services.members.store.looks import MongoLooks
@@ -68,7 +71,7 @@ def servicers(
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
     chains, members = MongoChains(database), MongoMembers(database, vault)
-    stores = MongoStores(database, outbox)
+    stores, cards = MongoStores(database, outbox), MongoCards(database, vault)
     desk = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     for_chains = ChainsServicer(
         chains=chains,
@@ -88,10 +91,16 @@ def servicers(
             chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key
         ),
         records=Records(looks=MongoLooks(database), timelines=MongoTimelines(database), erasures=vault),
+        cards=cards,
     )
     return enrollments, [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
+        (
+            add_CardsServicer_to_server,
+            CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes),
+            cards_pb2.DESCRIPTOR.services_by_name["Cards"],
+        ),
     ]
 
 

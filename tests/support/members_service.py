@@ -13,6 +13,7 @@ import pytest
 from pymongo import AsyncMongoClient, IndexModel
 
 from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1.cards_pb2_grpc import CardsStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.mongo.chain_clocks import MongoChainClocks
@@ -25,6 +26,7 @@ from services.kit.rpc import RemoteProblem, RpcChannel
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
 from services.members.domain.api_keys import SCOPES
 from services.members.main import servicers
+from services.members.store.cards import CARD_USES
 from services.members.store.collections import IDENTITIES, MEMBERS
 from services.members.store.migrations import migrations
 from services.members.store.vault import Vault
@@ -32,6 +34,7 @@ from tests.support.clock import FixedClock
 from tests.support.served import served
 
 if TYPE_CHECKING:
+    from protos.members.v1.cards_pb2_grpc import CardsAsyncStub
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
 
@@ -82,6 +85,7 @@ class MembersService:
     channel: RpcChannel
     chains: "ChainsAsyncStub"
     members: "MembersAsyncStub"
+    cards: "CardsAsyncStub"
 
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
@@ -156,6 +160,7 @@ async def migrate_members(database: Database) -> None:
     await outbox.set_up(database)
     for migration in migrations(vault_of(database)):
         await migration.apply(database)
+    await database.collection(CARD_USES).drop_index("expiry")
 
 
 @asynccontextmanager
@@ -167,5 +172,6 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
     )
     await enrollments.start()
     async with served(registrations) as channel:
-        yield MembersService(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))
+        chains, members, cards = channel.stub(ChainsStub), channel.stub(MembersStub), channel.stub(CardsStub)
+        yield MembersService(database, mongo_url, channel, chains, members, cards)
     await enrollments.stop()
