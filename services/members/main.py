@@ -3,7 +3,8 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
+from protos.members.v1 import cards_pb2, chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
+from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
@@ -24,6 +25,7 @@ from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
+from services.members.rpc.cards import CardsServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
@@ -31,6 +33,7 @@ from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.rpc.staff import StaffServicer
 from services.members.store.api_keys import MongoApiKeys
+from services.members.store.cards import MongoCards
 from services.members.store.chains import MongoChains
 from services.members.store.coded import mongo_brands, mongo_partners, mongo_regions
 from services.members.store.codes import MongoQrCodes
@@ -86,7 +89,8 @@ def servicers(
 ) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
-    chains, members, stores = MongoChains(database), MongoMembers(database, vault), MongoStores(database, outbox)
+    chains, members = MongoChains(database), MongoMembers(database, vault)
+    stores, cards = MongoStores(database, outbox), MongoCards(database, vault)
     for_members = MembersServicer(
         desk=Desk(chains=chains, batches=enrollments, make_id=make_id),
         ids=members,
@@ -96,6 +100,7 @@ def servicers(
             chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key
         ),
         records=Records(looks=MongoLooks(database), timelines=MongoTimelines(database), erasures=vault),
+        cards=cards,
     )
     configuration = _configuration(database, outbox, chains=chains, stores=stores)
     for_chains = ChainsServicer(
@@ -124,6 +129,11 @@ def servicers(
         (add_ConfigurationsServicer_to_server, ConfigurationsServicer(configuration, clocks), configurations),
         (add_StaffServicer_to_server, for_staff, staff_pb2.DESCRIPTOR.services_by_name["Staff"]),
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
+        (
+            add_CardsServicer_to_server,
+            CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes),
+            cards_pb2.DESCRIPTOR.services_by_name["Cards"],
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ from services.kit.principal import Caller, Principal
 from services.kit.rpc.client import RpcChannel
 from services.kit.timestamps import to_timestamp
 from services.points.domain.items import Item
-from services.points.usecases.record_purchases import Identity, Payer, Store
+from services.points.usecases.record_purchases import CARD_CODE, Identity, Payer, Store
 
 CACHE_SIZE = 100_000
 CACHE_LIFETIME = timedelta(minutes=1)
@@ -20,6 +20,7 @@ KINDS = {
     "phone": members_pb2.IDENTITY_KIND_PHONE,
     "email": members_pb2.IDENTITY_KIND_EMAIL,
     "external": members_pb2.IDENTITY_KIND_EXTERNAL,
+    CARD_CODE: members_pb2.IDENTITY_KIND_CARD_CODE,
 }
 
 
@@ -31,6 +32,11 @@ SALE_WAITS_S = 1.0
 
 UNKNOWN_KIND = "unknown"
 LONGEST_KIND = 32
+
+
+def _identity(one: Identity) -> members_pb2.Identity:
+    at = None if one.at is None else to_timestamp(one.at)
+    return members_pb2.Identity(kind=KINDS[one.kind], value=one.value, at=at, store_id=one.store)
 
 
 def _payer(payer: Payer) -> members_pb2.Payer:
@@ -71,13 +77,14 @@ class MembersClient:
         known = {one: kept[1] for one, kept in cached.items() if kept is not None and now < kept[0]}
         missing = [one for one in identities if one not in known and one.kind in KINDS]
         if missing:
-            asked = [members_pb2.Identity(kind=KINDS[one.kind], value=one.value) for one in missing]
+            asked = [_identity(one) for one in missing]
             request = members_pb2.ResolveIdentitiesRequest(identities=asked)
             answer = await self._channel.call(
                 self._members.ResolveIdentities, request, principal=_service(chain), idempotent=True
             )
             found = {one: id_ for one, id_ in zip(missing, answer.member_ids, strict=True) if id_}
-            self._remember(chain, found, until=now + CACHE_LIFETIME)
+            lasting = {one: id_ for one, id_ in found.items() if one.kind != CARD_CODE}
+            self._remember(chain, lasting, until=now + CACHE_LIFETIME)
             known |= found
         return known
 
@@ -104,7 +111,7 @@ class MembersClient:
         """Return those of `ids` that are members."""
         request = members_pb2.GetMembersRequest(ids=sorted(ids))
         answer = await self._channel.call(self._members.GetMembers, request, principal=_service(chain), idempotent=True)
-        return frozenset(member.id for member in answer.members)
+        return frozenset(answer.asked_ids)  # one that was merged answers under another id
 
     async def stores(self, chain: str, ids: frozenset[str]) -> Mapping[str, Store]:
         """Return those of `ids` that exist, by id."""

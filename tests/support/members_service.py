@@ -13,6 +13,7 @@ import pytest
 from pymongo import AsyncMongoClient, IndexModel
 
 from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
+from protos.members.v1.cards_pb2_grpc import CardsStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from protos.members.v1.members_pb2_grpc import MembersStub
@@ -27,6 +28,7 @@ from services.kit.rpc import RemoteProblem, RpcChannel
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
 from services.members.domain.api_keys import SCOPES
 from services.members.main import servicers
+from services.members.store.cards import CARD_USES
 from services.members.store.collections import IDENTITIES, MEMBERS
 from services.members.store.migrations import migrations
 from services.members.store.vault import Vault
@@ -34,6 +36,7 @@ from tests.support.clock import FixedClock
 from tests.support.served import served
 
 if TYPE_CHECKING:
+    from protos.members.v1.cards_pb2_grpc import CardsAsyncStub
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
@@ -88,6 +91,7 @@ class MembersService:
     members: "MembersAsyncStub"
     directory: "DirectoryAsyncStub"
     staff: "StaffAsyncStub"
+    cards: "CardsAsyncStub"
 
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
@@ -171,6 +175,7 @@ async def migrate_members(database: Database) -> None:
     await outbox.set_up(database)
     for migration in migrations(vault_of(database)):
         await migration.apply(database)
+    await database.collection(CARD_USES).drop_index("expiry")
 
 
 @asynccontextmanager
@@ -187,6 +192,7 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
             channel.stub(MembersStub),
             channel.stub(DirectoryStub),
             channel.stub(StaffStub),
+            channel.stub(CardsStub),
         )
         yield MembersService(database, mongo_url, channel, *stubs)
     await enrollments.stop()

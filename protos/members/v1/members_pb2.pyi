@@ -46,6 +46,8 @@ class _IdentityKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Identity
     """The number of a member's card: letters and digits."""
     IDENTITY_KIND_DEVICE: _IdentityKind.ValueType  # 9
     """An installation of the chain's app."""
+    IDENTITY_KIND_CARD_CODE: _IdentityKind.ValueType  # 10
+    """What a till scanned of a member's card (cards.proto). For ResolveIdentities only: it is good for a minute."""
 
 class IdentityKind(_IdentityKind, metaclass=_IdentityKindEnumTypeWrapper):
     """By what a member is known."""
@@ -67,6 +69,8 @@ IDENTITY_KIND_CARD: IdentityKind.ValueType  # 8
 """The number of a member's card: letters and digits."""
 IDENTITY_KIND_DEVICE: IdentityKind.ValueType  # 9
 """An installation of the chain's app."""
+IDENTITY_KIND_CARD_CODE: IdentityKind.ValueType  # 10
+"""What a till scanned of a member's card (cards.proto). For ResolveIdentities only: it is good for a minute."""
 Global___IdentityKind: _TypeAlias = IdentityKind  # noqa: Y015
 
 class _Channel:
@@ -191,17 +195,27 @@ class Identity(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
     kind: Global___IdentityKind.ValueType
     value: _builtins.str
+    store_id: _builtins.str
+    """Of a card's code: where it was scanned."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """Of a card's code: when it was scanned; unset: now."""
+
     def __init__(
         self,
         *,
         kind: Global___IdentityKind.ValueType = ...,
         value: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        store_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "kind", b"kind", "store_id", b"store_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -323,6 +337,7 @@ class Source(_message.Message):
     REFERRER_ID_FIELD_NUMBER: _builtins.int
     PARTNER_FIELD_NUMBER: _builtins.int
     LINK_FIELD_NUMBER: _builtins.int
+    REFERRAL_CODE_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     staff_id: _builtins.str
     """Which of the chain's staff."""
@@ -333,6 +348,8 @@ class Source(_message.Message):
     partner: _builtins.str
     """A partner's or an opinion leader's code."""
     link: _builtins.str
+    referral_code: _builtins.str
+    """Of an enrollment only: the code of the member who recommended the chain, which then is the referrer."""
     def __init__(
         self,
         *,
@@ -342,10 +359,11 @@ class Source(_message.Message):
         referrer_id: _builtins.str = ...,
         partner: _builtins.str = ...,
         link: _builtins.str = ...,
+        referral_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "link", b"link", "partner", b"partner", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "link", b"link", "partner", b"partner", "referral_code", b"referral_code", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

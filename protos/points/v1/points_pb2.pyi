@@ -252,7 +252,7 @@ class BuyerIdentity(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """"phone", "email" or "external"."""
+    """"phone", "email", "external", or "card_code": what was scanned of a member's card, when and where the receipt says."""
     value: _builtins.str
     def __init__(
         self,

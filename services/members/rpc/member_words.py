@@ -11,6 +11,7 @@ from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Channel, Member, Source
 from services.members.domain.profiles import Address, Gender, Preference, PreferenceKind, Profile
 from services.members.domain.visits import Visits
+from services.members.usecases.cards import WrittenScan
 from services.members.usecases.enrollment import WantedMember
 from services.members.usecases.members import WrittenIdentity
 from services.members.usecases.payers import WantedPayer
@@ -35,6 +36,13 @@ def written_identity(identity: pb.Identity) -> WrittenIdentity:
     return WrittenIdentity(IDENTITY_KINDS.get(identity.kind), identity.value)
 
 
+def written_or_scanned(identity: pb.Identity) -> WrittenIdentity | WrittenScan:
+    """Return the identity as the caller wrote it, or what it scanned of a card."""
+    if identity.kind != pb.IDENTITY_KIND_CARD_CODE:
+        return written_identity(identity)
+    return WrittenScan(identity.value, moment(identity.at) if identity.HasField("at") else None, identity.store_id)
+
+
 def wanted_member(request: pb.EnrollMemberRequest) -> WantedMember:
     """Return the enrollment as the caller wants it."""
     member, source = request.member, request.member.source
@@ -42,7 +50,7 @@ def wanted_member(request: pb.EnrollMemberRequest) -> WantedMember:
         key=request.key,
         profile=wanted_profile(member.profile),
         identities=tuple(written_identity(identity) for identity in member.profile.identities),
-        enrolled_at=_moment(member.enrolled_at) if member.HasField("enrolled_at") else None,
+        enrolled_at=moment(member.enrolled_at) if member.HasField("enrolled_at") else None,
         channel=CHANNELS.get(member.channel),
         source=Source(
             store=member.store_id or source.store_id,
@@ -79,7 +87,7 @@ def wanted_payer(payer: pb.Payer) -> WantedPayer:
         hash=payer.hash,
         payment_kind=payer.payment_kind,
         store=payer.store_id,
-        paid_at=_moment(payer.paid_at) if payer.HasField("paid_at") else None,
+        paid_at=moment(payer.paid_at) if payer.HasField("paid_at") else None,
     )
 
 
@@ -138,7 +146,7 @@ def _visits_proto(visits: Visits) -> pb.Visits:
     )
 
 
-def _moment(stamp: Timestamp) -> datetime:
+def moment(stamp: Timestamp) -> datetime:
     """Return the moment; one beyond the calendar lies in a future that no use case takes."""
     try:
         return from_timestamp(stamp)

@@ -13,8 +13,9 @@ from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
 from services.members.domain.enrollment import Enrolled
 from services.members.rpc.changes import ChangeCalls
-from services.members.rpc.member_words import member_proto, wanted_member, wanted_payer, written_identity
+from services.members.rpc.member_words import member_proto, wanted_member, wanted_payer, written_or_scanned
 from services.members.rpc.records import RecordCalls, Records
+from services.members.usecases.cards import Cards, resolve
 from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.enrollment import Desk, enroll_members
 from services.members.usecases.looks import note_look
@@ -22,7 +23,6 @@ from services.members.usecases.members import (
     IdentityFinder,
     MemberFinder,
     get_members,
-    resolve_identities,
     role_of,
 )
 from services.members.usecases.payers import StoreFinder, enroll_payers
@@ -43,6 +43,7 @@ class MembersServicer(ChangeCalls, RecordCalls, members_pb2_grpc.MembersServicer
     clocks: ChainClocks
     changes: ChangeDesk
     records: Records
+    cards: Cards
 
     async def EnrollMember(self, request: pb.EnrollMemberRequest, _context: Any) -> pb.EnrollMemberResponse:  # noqa: N802 - gRPC's name
         """Enroll one member."""
@@ -84,11 +85,13 @@ class MembersServicer(ChangeCalls, RecordCalls, members_pb2_grpc.MembersServicer
         self, request: pb.ResolveIdentitiesRequest, _context: Any
     ) -> pb.ResolveIdentitiesResponse:
         """Tell who has identities."""
-        member_ids = await resolve_identities(
-            [written_identity(one) for one in request.identities],
+        member_ids = await resolve(
+            [written_or_scanned(one) for one in request.identities],
             caller=caller(),
+            now=await self.clocks.now(caller().chain),
             chains=self.desk.chains,
             identities=self.ids,
+            cards=self.cards,
         )
         return pb.ResolveIdentitiesResponse(member_ids=member_ids)
 

@@ -25,6 +25,7 @@ class BuyerIdentityKind(Enum):
     PHONE = strawberry.enum_value("PHONE", description="A phone number.")
     EMAIL = strawberry.enum_value("EMAIL", description="An e-mail address.")
     EXTERNAL = strawberry.enum_value("EXTERNAL", description="The chain's own id of the member.")
+    CARD_CODE = strawberry.enum_value("CARD_CODE", description="What was scanned of a member's card.")
 
 
 @strawberry.input(description="By what the till knows the guest.")

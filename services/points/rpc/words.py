@@ -1,5 +1,7 @@
 """Values of the ledger as protos, and back."""
 
+from dataclasses import replace
+
 from protos.common.v1.money_pb2 import Money
 from protos.points.v1 import points_pb2 as pb
 from services.kit.errors import Kind, Problem
@@ -14,7 +16,7 @@ from services.points.domain.rules import POINTS
 from services.points.domain.tier_views import Progress, TierView
 from services.points.domain.tiers import BenefitKind, Metric
 from services.points.usecases.read_accounts import AccountView
-from services.points.usecases.record_purchases import Identity, Receipt
+from services.points.usecases.record_purchases import CARD_CODE, Identity, Receipt
 
 
 class CursorError(Problem):
@@ -90,8 +92,14 @@ def receipt_of(purchase: pb.Purchase) -> Receipt:
         coupons=tuple(purchase.coupon_ids),
         holds=tuple(purchase.hold_ids),
     )
-    buyer = identity_of(purchase.identity) if named else content.member
+    buyer = _buyer(purchase.identity, content) if named else content.member
     return Receipt(content, buyer, purchase.payment.payer_id)
+
+
+def _buyer(identity: pb.BuyerIdentity, content: Purchase) -> Identity:
+    """Return by what the guest is known; a card was scanned when and where the receipt was written."""
+    known = identity_of(identity)
+    return replace(known, at=content.occurred_at, store=content.store) if known.kind == CARD_CODE else known
 
 
 def recorded(answer: Recorded, sent: pb.Purchase) -> pb.RecordPurchaseResponse:

@@ -22,6 +22,9 @@ MAX_PURCHASES = 5_000
 AT_ONCE = 500
 """Of these, in one commit: those of one member stay in their order, since the next part waits for this one."""
 
+CARD_CODE = "card_code"
+"""The kind of identity that a till scans of a member's card."""
+
 AWAY = frozenset({Kind.UNAVAILABLE, Kind.TIMED_OUT, Kind.OVERLOADED})
 """What members answers, or what is answered for it, when it cannot be asked."""
 
@@ -49,10 +52,15 @@ class NobodyError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """By what a till knows the guest: "phone", "email" or "external", and the value."""
+    """By what a till knows the guest: "phone", "email", "external" or a card's code, and the value.
+
+    A card's code is good for a minute and at one store, so `at` and `store` say when and where it was scanned.
+    """
 
     kind: str
     value: str
+    at: datetime | None = None
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,13 +84,18 @@ class Directory:
         who = caller()
         self.asked.append((who.kind, who.chain, list(request.ids)))
         found = {"mem_ada", "mem_bob"}.intersection(request.ids) if who.chain == "chn_1" else set()
-        return members_pb2.GetMembersResponse(members=[members_pb2.Member(id=id_) for id_ in sorted(found)])
+        return members_pb2.GetMembersResponse(
+            members=[members_pb2.Member(id=id_) for id_ in sorted(found)], asked_ids=sorted(found)
+        )
 
     # gRPC registers every method of the service; one that feedback does not ask for fails its test.
     async def _never(self, _request: Any, _context: Any) -> Any:
         raise NotImplementedError
 
-    EnrollMember = EnrollMembers = EnrollPayers = ResolveIdentities = _never
+    def __getattr__(self, name: str) -> Any:
+        if name in members_pb2.DESCRIPTOR.services_by_name["Members"].methods_by_name:
+            return self._never
+        raise AttributeError(name)
 
 
 @dataclass

@@ -25,8 +25,8 @@ from services.points.domain.journal import (
 )
 from services.points.domain.lots import Lot, LotChange
 from services.points.domain.programs import Programs, TakeBack
-from services.points.domain.replaying import Moved, Replay
-from services.points.domain.verification import Keys, NamedReceipt, Stored, base_of, compare
+from services.points.domain.replaying import Moved, Replay, base_of
+from services.points.domain.verification import Keys, NamedReceipt, Stored, compare
 from tests.support.programs import program_with
 
 CHAIN = "chn_1"
