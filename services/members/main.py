@@ -3,7 +3,8 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import care_pb2, chains_pb2, members_pb2
+from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from services.kit.chain_clocks import ChainClocks
@@ -21,11 +22,13 @@ from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import rewrap_keys
+from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.chains import MongoChains
+from services.members.store.consents import MongoConsents
 from services.members.store.enrollment import MongoRoll
 from services.members.store.looks import MongoLooks
 from services.members.store.members import MongoMembers
@@ -79,19 +82,23 @@ def servicers(
         make_id=make_id,
         random_bytes=token_bytes,
     )
+    changes = ChangeDesk(chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key)
+    looks = MongoLooks(database)
+    for_care = CareServicer(
+        changes=changes, clocks=clocks, members=members, looks=looks, consents=MongoConsents(database)
+    )
     for_members = MembersServicer(
         desk=Desk(chains=chains, batches=enrollments, make_id=make_id),
         ids=members,
         stores=stores,
         clocks=clocks,
-        changes=ChangeDesk(
-            chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key
-        ),
-        records=Records(looks=MongoLooks(database), timelines=MongoTimelines(database), erasures=vault),
+        changes=changes,
+        records=Records(looks=looks, timelines=MongoTimelines(database), erasures=vault),
     )
     return enrollments, [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
+        (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
     ]
 
 

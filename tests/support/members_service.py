@@ -13,6 +13,7 @@ import pytest
 from pymongo import AsyncMongoClient, IndexModel
 
 from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1.care_pb2_grpc import CareStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.mongo.chain_clocks import MongoChainClocks
@@ -32,6 +33,7 @@ from tests.support.clock import FixedClock
 from tests.support.served import served
 
 if TYPE_CHECKING:
+    from protos.members.v1.care_pb2_grpc import CareAsyncStub
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
 
@@ -82,6 +84,7 @@ class MembersService:
     channel: RpcChannel
     chains: "ChainsAsyncStub"
     members: "MembersAsyncStub"
+    care: "CareAsyncStub"
 
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
@@ -167,5 +170,6 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
     )
     await enrollments.start()
     async with served(registrations) as channel:
-        yield MembersService(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))
+        chains, members, care = channel.stub(ChainsStub), channel.stub(MembersStub), channel.stub(CareStub)
+        yield MembersService(database, mongo_url, channel, chains, members, care)
     await enrollments.stop()

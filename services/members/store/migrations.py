@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
-from services.members.store import looks, sealing, timeline
+from services.members.store import consents, looks, sealing, timeline
 from services.members.store.collections import INDEXES, MERGING_INDEXES
 from services.members.store.vault import Vault
 
@@ -30,4 +30,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
         Migration(2, "what sandboxes have told", told.set_up),
         Migration(3, "profiles are sealed, members can be merged", seal),
+        Migration(4, "what members agree to", consents.set_up),
     )

@@ -21,6 +21,7 @@ from services.members.domain.merging import MOST_MERGES, Merge, NoMergeError
 from services.members.domain.portraits import portrait_from
 from services.members.store import timeline
 from services.members.store.collections import IDENTITIES, MEMBERS, MERGES
+from services.members.store.consents import MongoConsentWork
 from services.members.store.documents import (
     member_content,
     member_of,
@@ -66,6 +67,7 @@ class MongoUnit:
     def __init__(self, database: Database, vault: Vault, session: Session, *, chain: str, now: datetime) -> None:
         self._database, self._vault, self._session = database, vault, session
         self._chain, self._now = chain, now
+        self.consents = MongoConsentWork(database, session, chain=chain)
         self._documents: dict[str, Document] = {}
         self._keys: dict[str, bytes] = {}
         self._changed: dict[str, Member] = {}
@@ -150,6 +152,7 @@ class MongoUnit:
         """Write a merge, new or undone."""
         key = {"chain": self._chain, "merge": merge.id}
         content = merge_document(merge)
+        del content["merge"]  # part of the shard key, which an update may not set
         if data_key := self._keys.get(merge.survivor):
             where = place(self._chain, merge.survivor, f"{BEFORE} {merge.id}")
             content[PROFILE] = self._vault.seal(data_key, profile_bytes(merge.before), place=where)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import care_pb2, chains_pb2, members_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -21,9 +21,14 @@ CALLS = {
     ("Mutation", "saveMenuItems"): "SaveMenuItems",
     ("Mutation", "createApiKey"): "CreateApiKey",
     ("Mutation", "revokeApiKey"): "RevokeApiKey",
+    ("Member", "consents"): "GetConsents",
+    ("Member", "consentHistory"): "ListConsents",
+    ("Mutation", "recordConsents"): "RecordConsents",
 }
-METHODS = rules(members_pb2.DESCRIPTOR.services_by_name["Members"]) | rules(
-    chains_pb2.DESCRIPTOR.services_by_name["Chains"]
+METHODS = (
+    rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
+    | rules(chains_pb2.DESCRIPTOR.services_by_name["Chains"])
+    | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
 )
 RULES = {
     (type_.name, name): rule
