@@ -11,7 +11,7 @@ from services.kit.outbox.events import Event, EventCursor
 from services.kit.timestamps import from_timestamp, to_timestamp
 from services.members.domain.brands import Brand
 from services.members.domain.enrollment import Enroll
-from services.members.domain.facts import MemberErased, MemberFact, MemberMerged, MemberSplit
+from services.members.domain.facts import ConsentChanged, MemberErased, MemberFact, MemberMerged, MemberSplit
 from services.members.domain.menu import MenuItem
 from services.members.domain.partners import Partner
 from services.members.domain.regions import Region
@@ -58,6 +58,10 @@ def _fact_body(fact: MemberFact) -> Message:
             return members_pb2.MemberSplit(member_id=fact.member, from_id=fact.was_in, merge_id=fact.merge, split_at=at)
         case MemberErased():
             return members_pb2.MemberErased(member_id=fact.member, erased_at=at)
+        case ConsentChanged():
+            return members_pb2.ConsentChanged(
+                member_id=fact.member, channel=fact.channel, purpose=fact.purpose, granted=fact.granted, at=at
+            )
 
 
 def store_saved(store: Store, cursor: EventCursor, *, chain: str, now: datetime, traceparent: str) -> Event:

@@ -3,8 +3,17 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.members.v1 import cards_pb2, chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
+from protos.members.v1 import (
+    cards_pb2,
+    care_pb2,
+    chains_pb2,
+    configuration_pb2,
+    directory_pb2,
+    members_pb2,
+    staff_pb2,
+)
 from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
+from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
@@ -26,6 +35,7 @@ from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
 from services.members.rpc.cards import CardsServicer
+from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
@@ -38,6 +48,7 @@ from services.members.store.chains import MongoChains
 from services.members.store.coded import mongo_brands, mongo_partners, mongo_regions
 from services.members.store.codes import MongoQrCodes
 from services.members.store.commands import MongoCommands
+from services.members.store.consents import MongoConsents
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
 from services.members.store.looks import MongoLooks
@@ -58,6 +69,7 @@ from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.enrollment import Desk, commit
 from services.members.usecases.leaderboards import BoardDesk
+from services.members.usecases.members import MemberFinder
 from services.members.usecases.staff import StaffDesk
 
 
@@ -91,23 +103,41 @@ def servicers(
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
     chains, members = MongoChains(database), MongoMembers(database, vault)
     stores, cards = MongoStores(database, outbox), MongoCards(database, vault)
+    changes = ChangeDesk(chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key)
+    looks = MongoLooks(database)
     for_members = MembersServicer(
         desk=Desk(chains=chains, batches=enrollments, make_id=make_id),
         ids=members,
         stores=stores,
         clocks=clocks,
-        changes=ChangeDesk(
-            chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key
-        ),
-        records=Records(looks=MongoLooks(database), timelines=MongoTimelines(database), erasures=vault),
+        changes=changes,
+        records=Records(looks=looks, timelines=MongoTimelines(database), erasures=vault),
         cards=cards,
     )
+    for_care = CareServicer(
+        changes=changes, clocks=clocks, members=members, looks=looks, consents=MongoConsents(database)
+    )
+    for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
+    keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
+    return enrollments, [
+        (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
+        (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
+        (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
+        *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
+    ]
+
+
+def _of_the_chain(
+    database: Database, outbox: Outbox, *, chains: MongoChains, keys: KeyDesk, clock: Clock, clocks: ChainClocks
+) -> list[Servicer]:
+    """Return what answers calls about the chain itself: its stores, its menu, its staff."""
+    stores = MongoStores(database, outbox)
     configuration = _configuration(database, outbox, chains=chains, stores=stores)
     for_chains = ChainsServicer(
         chains=chains,
         menu=configuration.menu,
         partners=mongo_partners(database, outbox),
-        keys=KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database)),
+        keys=keys,
         clock=clock,
         clocks=clocks,
         make_id=make_id,
@@ -121,19 +151,13 @@ def servicers(
         codes=CodeDesk(MongoQrCodes(database), stores, random_bytes=token_bytes),
         clocks=clocks,
     )
-    for_staff = _staff_servicer(database, outbox, chains=chains, members=members, stores=stores, clocks=clocks)
+    for_staff = _staff_servicer(database, outbox, chains=chains, members=keys.members, stores=stores, clocks=clocks)
     configurations = configuration_pb2.DESCRIPTOR.services_by_name["Configurations"]
-    return enrollments, [
+    return [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
         (add_DirectoryServicer_to_server, for_directory, directory_pb2.DESCRIPTOR.services_by_name["Directory"]),
         (add_ConfigurationsServicer_to_server, ConfigurationsServicer(configuration, clocks), configurations),
         (add_StaffServicer_to_server, for_staff, staff_pb2.DESCRIPTOR.services_by_name["Staff"]),
-        (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
-        (
-            add_CardsServicer_to_server,
-            CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes),
-            cards_pb2.DESCRIPTOR.services_by_name["Cards"],
-        ),
     ]
 
 
@@ -157,7 +181,7 @@ def _staff_servicer(
     outbox: Outbox,
     *,
     chains: MongoChains,
-    members: MongoMembers,
+    members: MemberFinder,
     stores: MongoStores,
     clocks: ChainClocks,
 ) -> StaffServicer:

@@ -14,6 +14,7 @@ from pymongo import AsyncMongoClient, IndexModel
 
 from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
 from protos.members.v1.cards_pb2_grpc import CardsStub
+from protos.members.v1.care_pb2_grpc import CareStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from protos.members.v1.members_pb2_grpc import MembersStub
@@ -37,6 +38,7 @@ from tests.support.served import served
 
 if TYPE_CHECKING:
     from protos.members.v1.cards_pb2_grpc import CardsAsyncStub
+    from protos.members.v1.care_pb2_grpc import CareAsyncStub
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
@@ -92,6 +94,7 @@ class MembersService:
     directory: "DirectoryAsyncStub"
     staff: "StaffAsyncStub"
     cards: "CardsAsyncStub"
+    care: "CareAsyncStub"
 
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
@@ -193,6 +196,7 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
             channel.stub(DirectoryStub),
             channel.stub(StaffStub),
             channel.stub(CardsStub),
+            channel.stub(CareStub),
         )
         yield MembersService(database, mongo_url, channel, *stubs)
     await enrollments.stop()

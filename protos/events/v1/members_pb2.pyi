@@ -169,6 +169,46 @@ class MemberErased(_message.Message):
 Global___MemberErased: _TypeAlias = MemberErased  # noqa: Y015
 
 @_typing.final
+class ConsentChanged(_message.Message):
+    """Stream members.member, aggregate = member_id: what the member agrees to has become another. Told also where a merge or
+    its undoing has brought that about. Whoever sends asks for the contacts right before: this is for reports and triggers.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    GRANTED_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    channel: _builtins.str
+    """"sms", "email", "push", "wechat", "phone", "post"."""
+    purpose: _builtins.str
+    """"marketing", "profiling", "service", "partner_sharing"."""
+    granted: _builtins.bool
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When the member said so."""
+
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        granted: _builtins.bool = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "channel", b"channel", "granted", b"granted", "member_id", b"member_id", "purpose", b"purpose"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsentChanged: _TypeAlias = ConsentChanged  # noqa: Y015
+
+@_typing.final
 class StoreSaved(_message.Message):
     """Stream members.store, aggregate = store_id. The store as it is now; others keep it as a copy."""
 

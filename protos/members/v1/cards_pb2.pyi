@@ -41,7 +41,8 @@ class _CardOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CardOutco
     CARD_OUTCOME_LOCKED: _CardOutcome.ValueType  # 7
     """There were too many wrong codes of this card: no code of it is good for 10 minutes."""
 
-class CardOutcome(_CardOutcome, metaclass=_CardOutcomeEnumTypeWrapper): ...
+class CardOutcome(_CardOutcome, metaclass=_CardOutcomeEnumTypeWrapper):
+    """What became of a code."""
 
 CARD_OUTCOME_UNSPECIFIED: CardOutcome.ValueType  # 0
 CARD_OUTCOME_GOOD: CardOutcome.ValueType  # 1

@@ -16,6 +16,9 @@ SCOPES = frozenset(
         "members:merge",
         "members:erase",
         "members:audit",
+        "consents:write",
+        "care:read",
+        "care:write",
         "purchases:read",
         "purchases:write",
         "points:read",
@@ -44,7 +47,15 @@ SCOPES = frozenset(
 """Everything that a key can be given."""
 
 MEMBER_SCOPES = frozenset(
-    {"members:read", "purchases:read", "points:read", "coupons:read", "feedback:read", "feedback:write"}
+    {
+        "members:read",
+        "consents:write",
+        "purchases:read",
+        "points:read",
+        "coupons:read",
+        "feedback:read",
+        "feedback:write",
+    }
 )
 """What guests may do with their own data without being told so: who makes a guest's key gives all this away."""
 

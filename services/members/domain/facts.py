@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.members.domain.consents import ContactChannel, Purpose
+
 
 @dataclass(frozen=True, slots=True)
 class MemberMerged:
@@ -32,4 +34,15 @@ class MemberErased:
     at: datetime
 
 
-MemberFact = MemberMerged | MemberSplit | MemberErased
+@dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    """What the member agrees to has become another; `at` is when it said so."""
+
+    member: str
+    channel: ContactChannel
+    purpose: Purpose
+    granted: bool
+    at: datetime
+
+
+MemberFact = MemberMerged | MemberSplit | MemberErased | ConsentChanged

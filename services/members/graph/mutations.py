@@ -6,6 +6,7 @@ from services.members.graph.api_keys import ApiKeyMutation
 from services.members.graph.changes import ChangeMutation
 from services.members.graph.codes import QrCodeMutation
 from services.members.graph.configuration import ChainConfigurationMutation
+from services.members.graph.consents import ConsentMutation
 from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.identities import IdentityMutation
@@ -19,6 +20,7 @@ class Mutation(
     EnrollmentMutation,
     IdentityMutation,
     ChangeMutation,
+    ConsentMutation,
     SavingMutation,
     DirectoryMutation,
     QrCodeMutation,

@@ -1,36 +1,19 @@
 """What is on record about members: what happened, who looked, who was erased."""
 
-from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from protos.common.v1.page_pb2 import Page
 from protos.members.v1 import members_pb2 as pb
-from services.kit.errors import Kind, Problem
 from services.kit.rpc.server import caller
 from services.kit.timestamps import from_timestamp, to_timestamp
 from services.members.domain.timeline import Happening
+from services.members.rpc.pages import CursorError, checked_first, decoded, encoded, size
 from services.members.usecases.erasure import Erasure, Erasures
 from services.members.usecases.looks import Looks, list_looks
 from services.members.usecases.timelines import IdFinder, Place, Timelines, get_timeline, own_ids
 
-USUAL_PAGE, LARGEST_PAGE = 20, 100
 MOST_ERASURES = 1_000
-
-
-class CursorError(Problem):
-    """This is not a cursor of this list. Take the `endCursor` of an earlier answer."""
-
-    kind = Kind.INVALID
-    code = "CURSOR"
-
-
-class PageSizeError(Problem):
-    """A page has 1 to {most} items, not {first}."""
-
-    kind = Kind.INVALID
-    code = "PAGE_SIZE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +37,7 @@ class RecordCalls:
         found = await self.records.erasures.erasures(
             caller().chain,
             after=after if request.HasField("after") else None,
-            first=_first(request.first or MOST_ERASURES, most=MOST_ERASURES),
+            first=checked_first(request.first or MOST_ERASURES, most=MOST_ERASURES),
         )
         return pb.ListErasuresResponse(
             erasures=[pb.Erasure(member_id=one.member, erased_at=to_timestamp(one.at)) for one in found]
@@ -66,14 +49,14 @@ class RecordCalls:
         page = await list_looks(
             ids,
             caller=caller(),
-            before=_decoded(request.page.after),
-            first=_size(request.page),
+            before=decoded(request.page.after),
+            first=size(request.page),
             looks=self.records.looks,
         )
         looks = [
             pb.Look(at=to_timestamp(one.at), by=one.by, role=one.role.value, fields=one.fields) for one in page.looks
         ]
-        return pb.ListLooksResponse(looks=looks, end_cursor=_encoded(page.next_after))
+        return pb.ListLooksResponse(looks=looks, end_cursor=encoded(page.next_after))
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, _context: Any) -> pb.GetTimelineResponse:  # noqa: N802 - gRPC's name
         """Show what happened with a member."""
@@ -81,14 +64,14 @@ class RecordCalls:
             request.member_id,
             caller=caller(),
             before=_place(request.page.after),
-            first=_size(request.page),
+            first=size(request.page),
             members=self.ids,
             timelines=self.records.timelines,
         )
         end = page.next_before
         return pb.GetTimelineResponse(
             happenings=[_happening(one) for one in page.happenings],
-            end_cursor="" if end is None else _encoded(f"{end.at.isoformat()} {end.ref}"),
+            end_cursor="" if end is None else encoded(f"{end.at.isoformat()} {end.ref}"),
         )
 
 
@@ -104,32 +87,11 @@ def _happening(one: Happening) -> pb.Happening:
     )
 
 
-def _size(page: Page) -> int:
-    return _first(page.first or USUAL_PAGE, most=LARGEST_PAGE)
-
-
-def _first(first: int, *, most: int) -> int:
-    if not 1 <= first <= most:
-        raise PageSizeError(field="first", first=first, most=most)
-    return first
-
-
 def _place(cursor: str) -> Place | None:
-    at, _, ref = _decoded(cursor).partition(" ")
+    at, _, ref = decoded(cursor).partition(" ")
     if not cursor:
         return None
     try:
         return Place(datetime.fromisoformat(at), ref)
     except ValueError:
-        raise CursorError(field="after") from None
-
-
-def _encoded(place: str) -> str:
-    return urlsafe_b64encode(place.encode()).decode()
-
-
-def _decoded(cursor: str) -> str:
-    try:
-        return b64decode(cursor, altchars="-_", validate=True).decode()
-    except ValueError:  # neither base64 nor text
         raise CursorError(field="after") from None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
-from services.members.store import cards, chain_collections, looks, sealing, staff_collections, timeline
+from services.members.store import cards, chain_collections, consents, looks, sealing, staff_collections, timeline
 from services.members.store.collections import INDEXES, MERGING_INDEXES
 from services.members.store.vault import Vault
 
@@ -33,4 +33,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(4, "brands, regions, partners, QR codes, positions of stores", chain_collections.set_up),
         Migration(5, "staff, their settings, targets and credits", staff_collections.set_up),
         Migration(6, "cards", cards.set_up),
+        Migration(7, "what members agree to", consents.set_up),
     )

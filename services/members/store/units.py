@@ -21,6 +21,7 @@ from services.members.domain.merging import MOST_MERGES, Merge, NoMergeError
 from services.members.domain.portraits import portrait_from
 from services.members.store import timeline
 from services.members.store.collections import IDENTITIES, MEMBERS, MERGES
+from services.members.store.consents import MongoConsentWork
 from services.members.store.documents import (
     member_content,
     member_of,
@@ -66,6 +67,7 @@ class MongoUnit:
     def __init__(self, database: Database, vault: Vault, session: Session, *, chain: str, now: datetime) -> None:
         self._database, self._vault, self._session = database, vault, session
         self._chain, self._now = chain, now
+        self.consents = MongoConsentWork(database, session, chain=chain)
         self._documents: dict[str, Document] = {}
         self._keys: dict[str, bytes] = {}
         self._changed: dict[str, Member] = {}

@@ -25,7 +25,7 @@ from services.kit.sealing import (
 from services.members.usecases.erasure import Erasure
 
 MEMBER_KEYS = Keyed("member_keys", ("chain", "member"))
-ERASURES = Keyed("erasures", ("chain", "member"))
+ERASURES = Keyed("erasure_register", ("chain", "member"))
 
 SUFFIX = "keys"
 """After the service's name: `huitou_members_keys`."""

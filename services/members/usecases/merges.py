@@ -6,6 +6,7 @@ from services.members.domain.chains import Chain
 from services.members.domain.identities import Identity, identity_hash
 from services.members.domain.merging import CannotSplitError, merge, older_first, split
 from services.members.usecases.changes import Change, ChangeDesk, carry_out
+from services.members.usecases.consents import tell_regrouped
 from services.members.usecases.units import CommandKey, Held, Unit
 
 
@@ -57,6 +58,7 @@ async def merge_within(unit: Unit, one: str, other: str, *, merge_id: str, chang
     await unit.hand_over([replace(held, member=survivor.id, merges=(*held.merges, merge_id)) for held in theirs])
     await unit.recount(merged.survivor)
     unit.tell(merged.fact)
+    await tell_regrouped(unit, survivor, merged.survivor, now=change.now)
     return MergedMembers(survivor.id, merge_id)
 
 
@@ -94,6 +96,7 @@ async def _split(unit: Unit, merge_id: str, *, chain: Chain, change: Change) -> 
     await unit.recount(parted.survivor)
     await unit.recount(parted.freed)
     unit.tell(parted.fact)
+    await tell_regrouped(unit, survivor, parted.survivor, now=change.now)
     return SplitMembers(survivor.id, absorbed.id)
 
 

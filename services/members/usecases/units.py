@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from services.members.domain.chains import Chain
+from services.members.domain.consents import Consent
 from services.members.domain.facts import MemberFact
 from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Member
@@ -36,8 +37,22 @@ class CommandKey:
     asked_for: bytes
 
 
+class ConsentWork(Protocol):
+    """What a unit of work does with consents."""
+
+    async def latest(self, members: Collection[str]) -> Sequence[Consent]:
+        """Return the latest that was said of each topic under each of these ids."""
+
+    async def add(self, said: Sequence[Consent]) -> None:
+        """Write what was said. Whoever does this keeps the member, too, so that no erasure comes in between."""
+
+
 class Unit(Protocol):
     """One transaction on the members of one chain. Everything that it does becomes true together, or nothing."""
+
+    @property
+    def consents(self) -> ConsentWork:
+        """What members agree to."""
 
     async def answered(self, command: CommandKey) -> bytes | None:
         """Return what was answered under the key, None when it is new; KeyReusedError when something else was asked."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.members.v1 import chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
+from protos.members.v1 import care_pb2, chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -53,6 +53,9 @@ CALLS = {
     ("Mutation", "revokeQrCode"): "RevokeQrCode",
     ("Mutation", "createApiKey"): "CreateApiKey",
     ("Mutation", "revokeApiKey"): "RevokeApiKey",
+    ("Member", "consents"): "GetConsents",
+    ("Member", "consentHistory"): "ListConsents",
+    ("Mutation", "recordConsents"): "RecordConsents",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -60,6 +63,7 @@ METHODS = (
     | rules(directory_pb2.DESCRIPTOR.services_by_name["Directory"])
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
+    | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
 )
 RULES = {
     (type_.name, name): rule
