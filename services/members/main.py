@@ -3,8 +3,9 @@
 from functools import partial
 from secrets import token_bytes
 
-from protos.members.v1 import chains_pb2, members_pb2
+from protos.members.v1 import chains_pb2, jobs_pb2, members_pb2
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
+from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
@@ -22,11 +23,15 @@ from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import rewrap_keys
 from services.members.rpc.chains import ChainsServicer
+from services.members.rpc.imports import ImportDesks
+from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.chains import MongoChains
 from services.members.store.enrollment import MongoRoll
+from services.members.store.households import MongoHouseholds
+from services.members.store.imports import MongoImports
 from services.members.store.looks import MongoLooks
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
@@ -39,6 +44,8 @@ from services.members.store.vault import Vault
 from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.enrollment import Desk, commit
+from services.members.usecases.households import HouseholdDesk
+from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
 
 
 def build(config: ServiceConfig) -> Service:
@@ -63,7 +70,14 @@ def build(config: ServiceConfig) -> Service:
 
 
 def servicers(
-    database: Database, vault: Vault, outbox: Outbox, *, clock: Clock, clocks: ChainClocks, payer_key: bytes
+    database: Database,
+    vault: Vault,
+    outbox: Outbox,
+    *,
+    clock: Clock,
+    clocks: ChainClocks,
+    payer_key: bytes,
+    consents: ConsentBook | None = None,
 ) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
@@ -89,9 +103,20 @@ def servicers(
         ),
         records=Records(looks=MongoLooks(database), timelines=MongoTimelines(database), erasures=vault),
     )
+    imports = MongoImports(database, vault, outbox)
+    for_jobs = MemberJobsServicer(
+        desks=ImportDesks(
+            ImportDesk(chains=chains, units=imports, consents=consents or NoConsentBook(), make_id=make_id),
+            HouseholdDesk(
+                chains=chains, units=imports, found=MongoHouseholds(database), members=members, make_id=make_id
+            ),
+        ),
+        clocks=clocks,
+    )
     return enrollments, [
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
+        (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
     ]
 
 

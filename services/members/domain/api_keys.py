@@ -16,6 +16,8 @@ SCOPES = frozenset(
         "members:merge",
         "members:erase",
         "members:audit",
+        "members:import",
+        "members:export",
         "purchases:read",
         "purchases:write",
         "points:read",

@@ -42,7 +42,7 @@ def wanted_member(request: pb.EnrollMemberRequest) -> WantedMember:
         key=request.key,
         profile=wanted_profile(member.profile),
         identities=tuple(written_identity(identity) for identity in member.profile.identities),
-        enrolled_at=_moment(member.enrolled_at) if member.HasField("enrolled_at") else None,
+        enrolled_at=moment(member.enrolled_at) if member.HasField("enrolled_at") else None,
         channel=CHANNELS.get(member.channel),
         source=Source(
             store=member.store_id or source.store_id,
@@ -79,7 +79,7 @@ def wanted_payer(payer: pb.Payer) -> WantedPayer:
         hash=payer.hash,
         payment_kind=payer.payment_kind,
         store=payer.store_id,
-        paid_at=_moment(payer.paid_at) if payer.HasField("paid_at") else None,
+        paid_at=moment(payer.paid_at) if payer.HasField("paid_at") else None,
     )
 
 
@@ -138,7 +138,7 @@ def _visits_proto(visits: Visits) -> pb.Visits:
     )
 
 
-def _moment(stamp: Timestamp) -> datetime:
+def moment(stamp: Timestamp) -> datetime:
     """Return the moment; one beyond the calendar lies in a future that no use case takes."""
     try:
         return from_timestamp(stamp)

@@ -66,14 +66,14 @@ class RecordCalls:
         page = await list_looks(
             ids,
             caller=caller(),
-            before=_decoded(request.page.after),
-            first=_size(request.page),
+            before=place_after(request.page),
+            first=page_size(request.page),
             looks=self.records.looks,
         )
         looks = [
             pb.Look(at=to_timestamp(one.at), by=one.by, role=one.role.value, fields=one.fields) for one in page.looks
         ]
-        return pb.ListLooksResponse(looks=looks, end_cursor=_encoded(page.next_after))
+        return pb.ListLooksResponse(looks=looks, end_cursor=place_words(page.next_after))
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, _context: Any) -> pb.GetTimelineResponse:  # noqa: N802 - gRPC's name
         """Show what happened with a member."""
@@ -81,14 +81,14 @@ class RecordCalls:
             request.member_id,
             caller=caller(),
             before=_place(request.page.after),
-            first=_size(request.page),
+            first=page_size(request.page),
             members=self.ids,
             timelines=self.records.timelines,
         )
         end = page.next_before
         return pb.GetTimelineResponse(
             happenings=[_happening(one) for one in page.happenings],
-            end_cursor="" if end is None else _encoded(f"{end.at.isoformat()} {end.ref}"),
+            end_cursor="" if end is None else place_words(f"{end.at.isoformat()} {end.ref}"),
         )
 
 
@@ -104,7 +104,8 @@ def _happening(one: Happening) -> pb.Happening:
     )
 
 
-def _size(page: Page) -> int:
+def page_size(page: Page) -> int:
+    """Return how many are wanted, or raise PageSizeError."""
     return _first(page.first or USUAL_PAGE, most=LARGEST_PAGE)
 
 
@@ -124,7 +125,7 @@ def _place(cursor: str) -> Place | None:
         raise CursorError(field="after") from None
 
 
-def _encoded(place: str) -> str:
+def place_words(place: str) -> str:
     return urlsafe_b64encode(place.encode()).decode()
 
 

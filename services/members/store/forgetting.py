@@ -5,5 +5,6 @@ under another key, must not tell who somebody is.
 """
 
 from services.kit.mongo.collections import Keyed
+from services.members.store.households import HOMES
 
-FORGOTTEN: tuple[Keyed, ...] = ()
+FORGOTTEN: tuple[Keyed, ...] = (HOMES,)

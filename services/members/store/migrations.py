@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
-from services.members.store import looks, sealing, timeline
+from services.members.store import households, imports, looks, sealing, timeline
 from services.members.store.collections import INDEXES, MERGING_INDEXES
 from services.members.store.vault import Vault
 
@@ -13,6 +13,11 @@ from services.members.store.vault import Vault
 async def _first(database: Database) -> None:
     for keyed, indexes in INDEXES.items():
         await create_indexes(database, keyed, indexes)
+
+
+async def _jobs(database: Database) -> None:
+    await imports.set_up(database)
+    await households.set_up(database)
 
 
 def migrations(vault: Vault) -> Sequence[Migration]:
@@ -30,4 +35,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
         Migration(2, "what sandboxes have told", told.set_up),
         Migration(3, "profiles are sealed, members can be merged", seal),
+        Migration(4, "imports and households", _jobs),
     )
