@@ -83,6 +83,10 @@ class MembersService:
     chains: "ChainsAsyncStub"
     members: "MembersAsyncStub"
 
+    @classmethod
+    def over(cls, channel: RpcChannel, database: Database, mongo_url: str) -> "MembersService":
+        return cls(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))
+
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
         return await self.channel.call(method, request, principal=by, timeout_s=30.0)
@@ -167,5 +171,5 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
     )
     await enrollments.start()
     async with served(registrations) as channel:
-        yield MembersService(database, mongo_url, channel, channel.stub(ChainsStub), channel.stub(MembersStub))
+        yield MembersService.over(channel, database, mongo_url)
     await enrollments.stop()

@@ -76,9 +76,7 @@ class ImportCalls:
 
     async def CloseImportJob(self, request: pb.CloseImportJobRequest, _context: Any) -> pb.ImportJob:  # noqa: N802 - gRPC's name
         """End an import."""
-        return import_proto(
-            await close_import(request.job_id, change=await self._by(""), desk=self.desks.imports)
-        )
+        return import_proto(await close_import(request.job_id, change=await self._by(""), desk=self.desks.imports))
 
     async def GetImportJob(self, request: pb.GetImportJobRequest, _context: Any) -> pb.ImportJob:  # noqa: N802 - gRPC's name
         """Show how far an import is."""
@@ -92,7 +90,7 @@ class ImportCalls:
         """Show the latest imports."""
         first = page_size(request.page)
         found = await list_imports(
-            caller=caller(), before=place_after(request.page), first=first, desk=self.desks.imports
+            caller=caller(), before=place_after(request.page.after), first=first, desk=self.desks.imports
         )
         return pb.ListImportJobsResponse(
             jobs=[import_proto(one) for one in found[:first]],
@@ -113,9 +111,7 @@ class ImportCalls:
         who = caller()
         now = await self.clocks.now(who.chain)
         return household_proto(
-            await add_to_household(
-                request.code, request.member_id, caller=who, now=now, desk=self.desks.households
-            )
+            await add_to_household(request.code, request.member_id, caller=who, now=now, desk=self.desks.households)
         )
 
     async def RemoveFromHousehold(self, request: pb.HouseholdMemberRequest, _context: Any) -> pb.Household:  # noqa: N802 - gRPC's name
@@ -179,9 +175,7 @@ def _row(row: pb.ImportedRow) -> ImportRow:
         ),
         tags=tuple(row.tags),
         household=row.household,
-        consents=tuple(
-            Consent(one.channel, one.purpose, one.granted, one.text_version) for one in row.consents
-        ),
+        consents=tuple(Consent(one.channel, one.purpose, one.granted, one.text_version) for one in row.consents),
         unreadable=row.unreadable_field,
         tell_member=row.tell_member,
     )

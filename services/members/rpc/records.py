@@ -66,7 +66,7 @@ class RecordCalls:
         page = await list_looks(
             ids,
             caller=caller(),
-            before=place_after(request.page),
+            before=place_after(request.page.after),
             first=page_size(request.page),
             looks=self.records.looks,
         )
@@ -116,7 +116,7 @@ def _first(first: int, *, most: int) -> int:
 
 
 def _place(cursor: str) -> Place | None:
-    at, _, ref = _decoded(cursor).partition(" ")
+    at, _, ref = place_after(cursor).partition(" ")
     if not cursor:
         return None
     try:
@@ -126,10 +126,12 @@ def _place(cursor: str) -> Place | None:
 
 
 def place_words(place: str) -> str:
+    """Return a cursor for a place in a list."""
     return urlsafe_b64encode(place.encode()).decode()
 
 
-def _decoded(cursor: str) -> str:
+def place_after(cursor: str) -> str:
+    """Return the place that a cursor means, "" for none, or raise CursorError."""
     try:
         return b64decode(cursor, altchars="-_", validate=True).decode()
     except ValueError:  # neither base64 nor text

@@ -155,7 +155,8 @@ class MongoUnit:
         if data_key := self._keys.get(merge.survivor):
             where = place(self._chain, merge.survivor, f"{BEFORE} {merge.id}")
             content[PROFILE] = self._vault.seal(data_key, profile_bytes(merge.before), place=where)
-        await self._database.collection(MERGES).update_one(key, {"$set": content}, upsert=True, session=self._session)
+        said = {name: value for name, value in content.items() if name not in key}  # a shard key is never changed
+        await self._database.collection(MERGES).update_one(key, {"$set": said}, upsert=True, session=self._session)
 
     async def recount(self, member: Member) -> None:
         """Draw the member's portrait anew, from all that happened under its ids."""

@@ -10,16 +10,17 @@ from services.kit.ids import MakeId
 from services.kit.principal import Principal
 from services.members.domain.chains import Chain
 from services.members.domain.enrollment import Enroll, check_command_key
-from services.members.domain.households import Household
 from services.members.domain.imports import ImportJob, Policy, check_job, digest_of
 from services.members.domain.members import Source
 from services.members.domain.profiles import Profile
 from services.members.usecases.chains import ChainFinder, callers_chain
 from services.members.usecases.changes import Change
+from services.members.usecases.households import HouseholdUnit
 from services.members.usecases.members import WrittenIdentity
 from services.members.usecases.units import CommandKey, Unit
 
 T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
@@ -76,7 +77,7 @@ class NoConsentBook:
         """Do nothing: none has passed `check`."""
 
 
-class ImportUnit(Unit, Protocol):
+class ImportUnit(HouseholdUnit, Protocol):
     """A unit of work that can bring in members, and knows imports and households."""
 
     async def admit(self, commands: Sequence[Enroll]) -> None:
@@ -96,15 +97,6 @@ class ImportUnit(Unit, Protocol):
 
     async def end_rehearsal(self, job_id: str) -> None:
         """Forget all that a dry run noted."""
-
-    async def households(self, codes: Collection[str]) -> Mapping[str, Household]:
-        """Return the households with these codes."""
-
-    async def homes(self, members: Collection[str]) -> Mapping[str, str]:
-        """Return the codes of the households that these ids are in, by id."""
-
-    async def join(self, household: Household, members: Sequence[str]) -> None:
-        """Add members to a household, which is new when it has not changed before; Conflict when it has since."""
 
     async def known_stores(self, ids: Collection[str]) -> frozenset[str]:
         """Return those of the stores that exist."""
