@@ -9,6 +9,7 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    jobs_pb2,
     members_pb2,
     staff_pb2,
 )
@@ -17,6 +18,7 @@ from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
+from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
 from services.kit.chain_clocks import ChainClocks
@@ -39,6 +41,8 @@ from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
+from services.members.rpc.imports import ImportDesks
+from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.rpc.staff import StaffServicer
@@ -51,6 +55,8 @@ from services.members.store.commands import MongoCommands
 from services.members.store.consents import MongoConsents
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
+from services.members.store.households import MongoHouseholds
+from services.members.store.imports import MongoImports
 from services.members.store.looks import MongoLooks
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
@@ -68,6 +74,8 @@ from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.enrollment import Desk, commit
+from services.members.usecases.households import HouseholdDesk
+from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
 from services.members.usecases.leaderboards import BoardDesk
 from services.members.usecases.members import MemberFinder
 from services.members.usecases.staff import StaffDesk
@@ -97,7 +105,14 @@ def build(config: ServiceConfig) -> Service:
 
 
 def servicers(
-    database: Database, vault: Vault, outbox: Outbox, *, clock: Clock, clocks: ChainClocks, payer_key: bytes
+    database: Database,
+    vault: Vault,
+    outbox: Outbox,
+    *,
+    clock: Clock,
+    clocks: ChainClocks,
+    payer_key: bytes,
+    consents: ConsentBook | None = None,
 ) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
@@ -119,10 +134,21 @@ def servicers(
     )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
+    imports = MongoImports(database, vault, outbox)
+    for_jobs = MemberJobsServicer(
+        desks=ImportDesks(
+            ImportDesk(chains=chains, units=imports, consents=consents or NoConsentBook(), make_id=make_id),
+            HouseholdDesk(
+                chains=chains, units=imports, found=MongoHouseholds(database), members=members, make_id=make_id
+            ),
+        ),
+        clocks=clocks,
+    )
     return enrollments, [
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
+        (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
 

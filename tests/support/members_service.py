@@ -96,6 +96,18 @@ class MembersService:
     cards: "CardsAsyncStub"
     care: "CareAsyncStub"
 
+    @classmethod
+    def over(cls, channel: RpcChannel, database: Database, mongo_url: str) -> "MembersService":
+        stubs = (
+            channel.stub(ChainsStub),
+            channel.stub(MembersStub),
+            channel.stub(DirectoryStub),
+            channel.stub(StaffStub),
+            channel.stub(CardsStub),
+            channel.stub(CareStub),
+        )
+        return cls(database, mongo_url, channel, *stubs)
+
     async def call(self, method: Any, request: Any, by: Principal) -> Any:
         # Patient: what a busy machine makes slow is not what these tests look for.
         return await self.channel.call(method, request, principal=by, timeout_s=30.0)
@@ -190,13 +202,5 @@ async def members_running(database: Database, mongo_url: str, clock: FixedClock)
     )
     await enrollments.start()
     async with served(registrations) as channel:
-        stubs = (
-            channel.stub(ChainsStub),
-            channel.stub(MembersStub),
-            channel.stub(DirectoryStub),
-            channel.stub(StaffStub),
-            channel.stub(CardsStub),
-            channel.stub(CareStub),
-        )
-        yield MembersService(database, mongo_url, channel, *stubs)
+        yield MembersService.over(channel, database, mongo_url)
     await enrollments.stop()

@@ -19,6 +19,8 @@ SCOPES = frozenset(
         "consents:write",
         "care:read",
         "care:write",
+        "members:import",
+        "members:export",
         "purchases:read",
         "purchases:write",
         "points:read",

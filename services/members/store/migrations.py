@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
-from services.members.store import cards, chain_collections, consents, looks, sealing, staff_collections, timeline
+from services.members.store import (
+    cards,
+    chain_collections,
+    consents,
+    households,
+    imports,
+    looks,
+    sealing,
+    staff_collections,
+    timeline,
+)
 from services.members.store.collections import INDEXES, MERGING_INDEXES
 from services.members.store.vault import Vault
 
@@ -13,6 +23,11 @@ from services.members.store.vault import Vault
 async def _first(database: Database) -> None:
     for keyed, indexes in INDEXES.items():
         await create_indexes(database, keyed, indexes)
+
+
+async def _jobs(database: Database) -> None:
+    await imports.set_up(database)
+    await households.set_up(database)
 
 
 def migrations(vault: Vault) -> Sequence[Migration]:
@@ -34,4 +49,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(5, "staff, their settings, targets and credits", staff_collections.set_up),
         Migration(6, "cards", cards.set_up),
         Migration(7, "what members agree to", consents.set_up),
+        Migration(8, "imports and households", _jobs),
     )

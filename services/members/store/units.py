@@ -14,11 +14,12 @@ from services.kit.outbox.events import EventCursor
 from services.kit.outbox.outbox import Outbox
 from services.members import events
 from services.members.domain.chains import Chain
+from services.members.domain.enrollment import Enroll
 from services.members.domain.facts import MemberFact
 from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Member, NoMemberError
 from services.members.domain.merging import MOST_MERGES, Merge, NoMergeError
-from services.members.domain.portraits import portrait_from
+from services.members.domain.portraits import Portrait, portrait_from
 from services.members.store import timeline
 from services.members.store.collections import IDENTITIES, MEMBERS, MERGES
 from services.members.store.consents import MongoConsentWork
@@ -73,6 +74,7 @@ class MongoUnit:
         self._changed: dict[str, Member] = {}
         self._portraits: dict[str, Document] = {}
         self._told: list[MemberFact] = []
+        self._admitted: dict[str, Enroll] = {}
 
     async def answered(self, command: CommandKey) -> bytes | None:
         """Return what was answered under the key, None when it is new."""
@@ -155,6 +157,7 @@ class MongoUnit:
         if data_key := self._keys.get(merge.survivor):
             where = place(self._chain, merge.survivor, f"{BEFORE} {merge.id}")
             content[PROFILE] = self._vault.seal(data_key, profile_bytes(merge.before), place=where)
+
         await self._database.collection(MERGES).update_one(key, {"$set": content}, upsert=True, session=self._session)
 
     async def recount(self, member: Member) -> None:
@@ -171,6 +174,20 @@ class MongoUnit:
         for member in members:
             self._keys.pop(member, None)
 
+    async def admit(self, commands: Sequence[Enroll]) -> None:
+        """Write new members, whose identities are taken apart from this."""
+        if not commands:
+            return
+        ids = [command.member.id for command in commands]
+        made = await self._vault.make([(self._chain, id_) for id_ in ids], now=self._now, session=self._session)
+        self._keys |= dict(zip(ids, made, strict=True))
+        for command in commands:
+            member = command.member
+            self._admitted[member.id] = command
+            self._changed[member.id] = member
+            self._portraits[member.id] = portrait_document(Portrait(member.visits))
+            self._documents[member.id] = {"events": {"sequence": 0, "at": None}}
+
     def tell(self, fact: MemberFact) -> None:
         """Let others hear of it."""
         self._told.append(fact)
@@ -179,6 +196,9 @@ class MongoUnit:
         """Write what changed, each document once, and what is to be told."""
         cursors = {id_: EventCursor(**one["events"]) for id_, one in self._documents.items()}
         rows = []
+        for id_, command in self._admitted.items():
+            cursors[id_] = cursors[id_].next(command.at)
+            rows.append(events.member_enrolled(command, cursors[id_]))
         for fact in self._told:
             cursors[fact.member] = cursors[fact.member].next(self._now)
             cursor = cursors[fact.member]
@@ -187,8 +207,11 @@ class MongoUnit:
         writes = [
             UpdateOne({"chain": self._chain, "member": id_}, {"$set": self._content(id_, cursors[id_])})
             for id_ in touched
+            if id_ not in self._admitted
         ]
         await write_guarded(self._database.collection(MEMBERS), writes, session=self._session)
+        new = [{"chain": self._chain, "member": id_, **self._content(id_, cursors[id_])} for id_ in self._admitted]
+        await insert_new(self._database.collection(MEMBERS), new, session=self._session)
         if rows:
             await outbox.write(rows, self._session)
 
