@@ -5,7 +5,7 @@ ARGS ?=
 COMPILE := uv pip compile pyproject.toml --quiet --no-header --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run fresh import test check format unit contract e2e federation protos protos-publish schema lock bench-points bench-forecast bench-report clean
+.PHONY: help setup run fresh import test check format unit contract e2e federation protos protos-publish schema lock bench-points bench-members bench-forecast bench-report clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ lock: ## write infra/locks from pyproject.toml (needs uv; ARGS=--upgrade for new
 
 bench-points: setup ## how fast points is, against what, at what cost: SCALE=1 SECONDS=3 ONLY=rates|growth|peer|expiry
 	@$(PYTHON) -m tests.bench.points $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
+
+bench-members: setup ## how fast members is, against what: SCALE=1 SECONDS=3 ONLY=events|resolve
+	@$(PYTHON) -m tests.bench.members $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
 
 bench-forecast: setup ## how far off the forecast is beside "same day last week": DATA=../shared/data WEEKS=16
 	@$(PYTHON) -m tests.bench.forecast $(if $(DATA),--data '$(DATA)') $(if $(WEEKS),--weeks $(WEEKS))
