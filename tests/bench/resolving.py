@@ -195,7 +195,7 @@ def _wait_until_ready(service: Child) -> None:
         service.check()
         if time.monotonic() > deadline:
             raise ChildFailedError(service.name, service.log, why=f"was not ready after {READY_WITHIN_S:.0f} s")
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # a process does not tell when it is ready: its log can only be looked at
 
 
 def _told(rounds: Sequence[Resolved]) -> dict[str, Any]:
