@@ -22,7 +22,7 @@ from services.members.domain.cards import (
 )
 from services.members.domain.members import NoMemberError
 from services.members.store.profiles import place
-from services.members.store.survivors import Survivor, survivors
+from services.members.store.survivors import Survivor, hold, survivors
 from services.members.store.vault import Vault
 from services.members.usecases.cards import Whose
 
@@ -61,6 +61,7 @@ class MongoCards:
             before = None if found is None else self._card(found, key[member.id])
             card = decide(before, member)
             if card != before:
+                await hold(self._database, chain, [member.id], session=session)
                 await self._write(where, before, card, key[member.id], now=now, session=session)
             return card
 

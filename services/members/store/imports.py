@@ -15,6 +15,7 @@ from services.members.domain.households import Household
 from services.members.domain.imports import Chunk, Counts, ImportJob, NoImportError, Policy, Refused
 from services.members.store import households
 from services.members.store.collections import STORES
+from services.members.store.survivors import hold
 from services.members.store.units import MongoUnit
 from services.members.store.vault import Vault
 from services.members.usecases.imports import ImportUnit
@@ -115,6 +116,8 @@ class MongoImportUnit(MongoUnit):
 
     async def join(self, household: Household, members: Sequence[str]) -> None:
         """Add members to a household."""
+        known = [id_ for id_ in members if id_ not in self._admitted]
+        await hold(self._database, self._chain, known, session=self._session)
         await households.add(self._database, self._chain, household, members, now=self._now, session=self._session)
 
     async def leave(self, household: Household, members: Collection[str]) -> None:

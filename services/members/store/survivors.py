@@ -3,8 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from pymongo import UpdateOne
+
 from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Database, Session
+from services.kit.mongo.guards import write_guarded
 from services.members.domain.merging import MOST_MERGES
 from services.members.store.collections import MEMBERS
 
@@ -34,6 +37,17 @@ async def survivors(
         found |= {one["member"]: one for one in some}
         missing = sorted({one["merged_into"] for one in some} - set(found) - {""})
     return {id_: _survivor(found[id_], found) for id_ in members if id_ in found}
+
+
+async def hold(database: Database, chain: str, members: Collection[str], *, session: Session) -> None:
+    """Write to members of whom something is written elsewhere in this transaction; `Conflict` when one is erased.
+
+    To have read a member is not enough: an erasure at the same moment would neither see what is written, nor fail.
+    """
+    writes = [
+        UpdateOne({"chain": chain, "member": id_, "erased_at": None}, {"$inc": {"held": 1}}) for id_ in sorted(members)
+    ]
+    await write_guarded(database.collection(MEMBERS), writes, session=session)
 
 
 def _survivor(document: Document, found: Mapping[str, Document]) -> Survivor:

@@ -1,21 +1,36 @@
 """A person is forgotten: no trace in any collection, and no backup brings it back."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from secrets import token_bytes
 from typing import Any
 from uuid import uuid4
 
 import bson
+import pytest
 from pymongo import AsyncMongoClient
 
 from protos.events.v1 import members_pb2 as events_pb2
 from protos.members.v1 import members_pb2 as pb
-from services.kit.outbox.outbox import OUTBOX
+from services.kit.ids import make_id
+from services.kit.mongo.database import Database, Session
+from services.kit.outbox.outbox import OUTBOX, Outbox
 from services.kit.principal import Caller, Principal
+from services.kit.sealing import FileWrappingKeys
 from services.kit.timestamps import to_timestamp
+from services.members.domain.cards import SECRET_BYTES, Card, new_card, number_from
+from services.members.domain.members import NoMemberError
+from services.members.store.cards import MongoCards
+from services.members.store.chains import MongoChains
 from services.members.store.erasures import ErasuresKept, erase_again
-from services.members.store.vault import MEMBER_KEYS
+from services.members.store.households import MongoHouseholds
+from services.members.store.imports import MongoImports
+from services.members.store.members import MongoMembers
+from services.members.store.survivors import Survivor
+from services.members.store.vault import MEMBER_KEYS, Vault
+from services.members.usecases.households import HouseholdDesk, add_to_household
 from tests.support.clock import START, FixedClock
-from tests.support.members_service import MembersService, enrollment, phone, staff, vault_of
+from tests.support.members_service import WRAPPING, MembersService, enrollment, phone, staff, vault_of
 
 TRACES = (b"13800138000", b"Zhang Wei", b"zhang.wei@example.com", b"Nanjing Road", b"peanut")
 
@@ -152,3 +167,46 @@ async def test_erasures_are_listed_for_those_who_were_restored(
             break
         after = page[-1]
     assert found == erased
+
+
+class ErasingVault(Vault):
+    """A vault of a replica that is slow: once it has read keys, somebody erases the member."""
+
+    def __init__(self, database: Database, erase: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__(database, FileWrappingKeys(WRAPPING, random_bytes=token_bytes), random_bytes=token_bytes)
+        self._erase: Callable[[], Awaitable[Any]] | None = erase
+
+    async def keys(self, chain: str, members: Sequence[str], *, session: Session | None = None) -> dict[str, bytes]:
+        found = await super().keys(chain, members, session=session)
+        if self._erase is not None:
+            erase, self._erase = self._erase, None
+            await erase()
+        return found
+
+
+async def test_a_card_is_not_made_of_whom_is_erased_meanwhile(service: MembersService, chain: str) -> None:
+    member = await join(service, chain)
+    cards = MongoCards(service.database, ErasingVault(service.database, lambda: erase(service, chain, member)))
+
+    def decide(card: Card | None, _holder: Survivor) -> Card:
+        return card or new_card(number_from(token_bytes(8)), token_bytes(SECRET_BYTES), now=START)
+
+    with pytest.raises(NoMemberError):
+        await cards.hold(chain, member, decide, now=START)
+    held = await service.everything()
+    assert (held["cards"], held["card_numbers"]) == ([], [])
+
+
+async def test_nobody_comes_into_a_household_who_is_erased_meanwhile(service: MembersService, chain: str) -> None:
+    member = await join(service, chain)
+    vault = ErasingVault(service.database, lambda: erase(service, chain, member))
+    desk = HouseholdDesk(
+        chains=MongoChains(service.database),
+        units=MongoImports(service.database, vault, Outbox(service.database)),
+        found=MongoHouseholds(service.database),
+        members=MongoMembers(service.database, vault),
+        make_id=make_id,
+    )
+    with pytest.raises(NoMemberError):
+        await add_to_household("H-1", member, caller=staff(chain), now=START, desk=desk)
+    assert (await service.everything())["homes"] == []
