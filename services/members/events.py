@@ -18,6 +18,7 @@ from services.members.domain.regions import Region
 from services.members.domain.staff import StaffMember
 from services.members.domain.stores import Store
 from services.members.domain.timeline import Happening, HappeningKind
+from services.members.usecases.credits import EnrolledByStaff, Visited
 
 MEMBER_STREAM = "members.member"
 STORE_STREAM = "members.store"
@@ -165,6 +166,22 @@ def happening_of(event: Event) -> Happening | None:
     """
     told = _HAPPENINGS.get(event.type)
     return None if told is None else told(event)
+
+
+def credited_of(event: Event) -> EnrolledByStaff | Visited | None:
+    """Return what the event may credit to staff, None when it is nothing of the kind.
+
+    Raises protobuf's DecodeError for a body that is not of the event's type.
+    """
+    if event.type == members_pb2.MemberEnrolled.DESCRIPTOR.full_name:
+        enrolled = members_pb2.MemberEnrolled.FromString(event.body)
+        at = from_timestamp(enrolled.enrolled_at)
+        brought = EnrolledByStaff(event.chain, enrolled.staff_id, enrolled.store_id, enrolled.member_id, at)
+        return brought if enrolled.staff_id else None
+    if event.type == points_pb2.PurchaseBooked.DESCRIPTOR.full_name:
+        booked = points_pb2.PurchaseBooked.FromString(event.body)
+        return Visited(event.chain, booked.store_id, booked.member_id, from_timestamp(booked.occurred_at))
+    return None
 
 
 def _purchase(event: Event) -> Happening:

@@ -33,7 +33,7 @@ from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
-from services.members.consumers import PortraitHandler
+from services.members.consumers import CreditHandler, Handlers, PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
 from services.members.rpc.cards import CardsServicer
@@ -53,6 +53,7 @@ from services.members.store.coded import mongo_brands, mongo_partners, mongo_reg
 from services.members.store.codes import MongoQrCodes
 from services.members.store.commands import MongoCommands
 from services.members.store.consents import MongoConsents
+from services.members.store.credits import MongoCredits
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
 from services.members.store.households import MongoHouseholds
@@ -99,7 +100,10 @@ def build(config: ServiceConfig) -> Service:
     return chassis.service(
         migrations=migrations(vault),
         servicers=registrations,
-        handle=PortraitHandler(partial(MongoPortraits, chassis.database)),
+        handle=Handlers(
+            PortraitHandler(partial(MongoPortraits, chassis.database)),
+            CreditHandler(partial(MongoCredits, chassis.database)),
+        ),
         parts=[enrollments, jobs],
     )
 

@@ -1,7 +1,7 @@
 """Credits in MongoDB, within the transaction of whoever heard of an enrollment or a visit."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from pymongo import UpdateOne
@@ -11,10 +11,12 @@ from services.kit.mongo.collections import Document
 from services.kit.mongo.database import Conflict, Database, Session
 from services.kit.mongo.guards import DUPLICATE_KEY, insert_new, write_guarded
 from services.members.domain.credits import Brought, Counts, Credited, InChain, Month
+from services.members.domain.timeline import HappeningKind
+from services.members.store import timeline
 from services.members.store.collections import CHAINS, STORES
 from services.members.store.staff_collections import STAFF_BROUGHT, STAFF_CREDITS
 from services.members.store.staff_settings import credit_months
-from services.members.usecases.credits import Place
+from services.members.usecases.credits import Place, Visited
 
 
 class MongoCredits:
@@ -55,6 +57,18 @@ class MongoCredits:
         cursor = self._database.collection(STAFF_BROUGHT).find(condition, {"_id": False}, session=self._session)
         # A member's id is of one chain only, so no more come than were asked for.
         return {(one["chain"], one["member"]): _brought_of(one) for one in await cursor.to_list(len(members))}
+
+    async def purchases(self, members: Collection[InChain]) -> Sequence[Visited]:
+        """Return the purchases of these members that have been heard of."""
+        by_chain: dict[str, set[str]] = defaultdict(set)
+        for chain, member in members:
+            by_chain[chain].add(member)
+        return [
+            Visited(chain, one.store, one.member, one.at)
+            for chain, some in by_chain.items()
+            for one in await timeline.all_of(self._database, chain, sorted(some), session=self._session)
+            if one.kind is HappeningKind.PURCHASE
+        ]
 
     async def keep(self, credited: Credited) -> None:
         """Write it; `Conflict` when somebody else was faster."""

@@ -24,6 +24,9 @@ class Credits(Protocol):
     async def brought(self, members: Collection[InChain]) -> Mapping[InChain, Brought]:
         """Return what is known of those members whom staff enrolled."""
 
+    async def purchases(self, members: Collection[InChain]) -> Sequence["Visited"]:
+        """Return the purchases of these members that have been heard of."""
+
     async def keep(self, credited: Credited) -> None:
         """Write it; `Conflict` when somebody else was faster."""
 
@@ -72,6 +75,9 @@ async def credit_all(told: Sequence[EnrolledByStaff | Visited], *, credits_: Cre
     some = [one for one in told if (one.chain, one.member) in known or (one.chain, one.member) in new]
     if not some:
         return
+    # Purchases come over another stream, and may have come first: a visit that was counted then is not counted again.
+    if missed := new - known.keys():
+        some += await credits_.purchases(missed)
     zones = await credits_.zones({(one.chain, one.store) for one in some})
     facts = [_fact(one, zones[one.chain, one.store]) for one in some if (one.chain, one.store) in zones]
     months = await credits_.months({fact.chain for fact in facts})

@@ -17,7 +17,7 @@ from tests.contract.chain_clock.conftest import Replica, Running
 
 DAY = timedelta(days=1)
 HEARS = {
-    "members": {"points.account", "campaigns.coupon", "feedback.case"},
+    "members": {"members.member", "points.account", "campaigns.coupon", "feedback.case"},
     "points": {"members.member", "members.store", "members.menu", "points.account"},
     "campaigns": {"points.account", "members.member"},
     "feedback": {"points.account", "members.member"},

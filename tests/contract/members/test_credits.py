@@ -3,12 +3,23 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
+from google.protobuf.message import Message
+
+from protos.common.v1.money_pb2 import Money
 from protos.common.v1.page_pb2 import Page
+from protos.events.v1 import members_pb2 as events_pb2
+from protos.events.v1 import points_pb2
 from protos.members.v1 import chains_pb2
 from protos.members.v1 import staff_pb2 as pb
 from services.kit.mongo.database import Session
+from services.kit.outbox.events import Event
+from services.kit.outbox.outbox import OUTBOX
+from services.kit.timestamps import to_timestamp
+from services.members.consumers import CreditHandler, Handlers, PortraitHandler
 from services.members.store.credits import MongoCredits
+from services.members.store.portraits import MongoPortraits
 from services.members.usecases.credits import (
     EnrolledByStaff,
     Visited,
@@ -16,7 +27,8 @@ from services.members.usecases.credits import (
     credit_enrollment,
     credit_visit,
 )
-from tests.support.members_service import MembersService, staff
+from tests.support.clock import START
+from tests.support.members_service import MembersService, enrollment, staff
 
 MARCH = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -142,3 +154,60 @@ async def test_the_best_stand_first_and_equals_beside_each_other(service: Member
     second = await page("3")
     assert [(one.rank, one.staff.id) for one in second.places] == [(3, max(a, c)), (5, d)]
     assert second.end_cursor == ""
+
+
+async def test_what_is_heard_is_credited_in_any_order(service: MembersService, chain: str) -> None:
+    store = await service.store(chain)
+    [li] = await people(service, chain, store, "li")
+    request = enrollment()
+    request.member.source.staff_id, request.member.source.store_id = li, store
+    request.member.enrolled_at.CopyFrom(to_timestamp(START))
+    member = (await service.enroll(request, staff(chain))).member.id
+    rows = await service.database.collection(OUTBOX).find({"chain": chain, "aggregate": member}).to_list()
+    enrolled = told(events_pb2.MemberEnrolled.FromString(rows[0]["body"]), chain, "members.member", member, 1)
+    visits = [
+        told(
+            points_pb2.PurchaseBooked(
+                purchase_id=f"pur_{day}",
+                member_id=member,
+                store_id=store,
+                occurred_at=to_timestamp(at(f"2026-03-{day:02}T12:00:00Z")),
+                paid=Money(amount_minor=1_000, currency="CNY"),
+                time_zone="Asia/Shanghai",
+            ),
+            chain,
+            "points.account",
+            member,
+            day,
+        )
+        for day in (1, 12, 13)
+    ]
+    await hear(service, *visits[:2])
+    assert await board(service, chain, store) == [(li, 0, 0)]
+    await hear(service, visits[2], enrolled)
+    assert await board(service, chain, store) == [(li, 1, 2)]
+
+
+async def hear(service: MembersService, *events: Event) -> None:
+    handle = Handlers(
+        PortraitHandler(partial(MongoPortraits, service.database)),
+        CreditHandler(partial(MongoCredits, service.database)),
+    )
+
+    async def once(session: Session) -> None:
+        await handle(events, session)
+
+    await service.database.in_transaction(once)
+
+
+def told(body: Message, chain: str, stream: str, aggregate: str, sequence: int) -> Event:
+    return Event(
+        id=f"{chain}/{aggregate}/{stream}/{sequence}",
+        chain=chain,
+        stream=stream,
+        aggregate=aggregate,
+        sequence=sequence,
+        type=body.DESCRIPTOR.full_name,
+        at=MARCH,
+        body=body.SerializeToString(),
+    )
