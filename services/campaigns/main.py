@@ -6,9 +6,13 @@ from services.campaigns.consumers import NewsHandler
 from services.campaigns.rpc import CampaignsServicer
 from services.campaigns.store.coupons import MongoCoupons
 from services.campaigns.store.migrations import MIGRATIONS
+from services.campaigns.usecases.merges import erase_member
 from services.kit.chassis import Chassis
 from services.kit.config import ServiceConfig
+from services.kit.erasures import Erasure, ErasureClient, ForgetAgain
 from services.kit.ids import make_id
+from services.kit.jobs import Jobs
+from services.kit.mongo.database import Session
 from services.kit.service import Service, main
 
 
@@ -22,8 +26,16 @@ def build(config: ServiceConfig) -> Service:
         migrations=MIGRATIONS,
         servicers=[registration],
         handle=NewsHandler(coupons.unit, make_id=make_id, clocks=chassis.clocks),
-        parts=[],
+        parts=[Jobs([_forget_again(chassis, coupons).job], chassis.leases())],
     )
+
+
+def _forget_again(chassis: Chassis, coupons: MongoCoupons) -> ForgetAgain:
+    async def forget(chain: str, erased: Erasure, session: Session) -> None:
+        await erase_member(chain, erased.member, at=erased.at, erasures=coupons.unit(session))
+
+    source = ErasureClient(chassis.channel("members"), service="campaigns")
+    return ForgetAgain(chassis.database, source, chassis.outbox, forget)
 
 
 if __name__ == "__main__":

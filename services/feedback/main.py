@@ -8,9 +8,13 @@ from services.feedback.rpc import FeedbackServicer
 from services.feedback.store.migrations import MIGRATIONS
 from services.feedback.store.voices import MongoVoices
 from services.feedback.usecases.answers import Listener
+from services.feedback.usecases.merges import erase_member
 from services.kit.chassis import Chassis
 from services.kit.config import ServiceConfig
+from services.kit.erasures import Erasure, ErasureClient, ForgetAgain
 from services.kit.ids import make_id
+from services.kit.jobs import Jobs
+from services.kit.mongo.database import Session
 from services.kit.service import Service, main
 
 
@@ -29,8 +33,16 @@ def build(config: ServiceConfig) -> Service:
         migrations=MIGRATIONS,
         servicers=[registration],
         handle=NewsHandler(voices.unit, make_id=make_id, clocks=chassis.clocks),
-        parts=[],
+        parts=[Jobs([_forget_again(chassis, voices).job], chassis.leases())],
     )
+
+
+def _forget_again(chassis: Chassis, voices: MongoVoices) -> ForgetAgain:
+    async def forget(chain: str, erased: Erasure, session: Session) -> None:
+        await erase_member(chain, erased.member, at=erased.at, erasures=voices.unit(session))
+
+    source = ErasureClient(chassis.channel("members"), service="feedback")
+    return ForgetAgain(chassis.database, source, chassis.outbox, forget)
 
 
 if __name__ == "__main__":

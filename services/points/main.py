@@ -12,11 +12,12 @@ from protos.points.v1.programs_pb2_grpc import add_ProgramsServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
 from services.kit.config import ServiceConfig
+from services.kit.erasures import Erasure, ErasureClient, ForgetAgain
 from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
 from services.kit.jobs import Jobs
 from services.kit.keys import OwnKey, load_identity_key, load_own_key
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import Database, Session
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
@@ -58,7 +59,7 @@ from services.points.usecases.dues import DayEnds
 from services.points.usecases.forecasts import Forecaster, NoActivities
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
-from services.points.usecases.merges import Merger
+from services.points.usecases.merges import Erased, Merger, erase_member
 from services.points.usecases.payers import Mover
 from services.points.usecases.program_reviews import Reviewer
 from services.points.usecases.programs import ProgramSource
@@ -99,6 +100,7 @@ def build(config: ServiceConfig) -> Service:
         jobs.add_sales(SalesRoller(MongoSalesRoll(database), chassis.outbox)),
         jobs.sum_days(DaySums(sums, chassis.outbox, clocks)),
         jobs.review_programs(reviewer),
+        _forget_again(chassis).job,
     ]
     return chassis.service(
         migrations=MIGRATIONS,
@@ -113,6 +115,14 @@ def build(config: ServiceConfig) -> Service:
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
         dues=[reviewer, settling, DayEnds(seals, sums, signer)],
     )
+
+
+def _forget_again(chassis: Chassis) -> ForgetAgain:
+    async def forget(chain: str, erased: Erasure, session: Session) -> None:
+        await erase_member(chain, Erased(erased.member, erased.at), merges=MongoHeardMerges(chassis.database, session))
+
+    source = ErasureClient(chassis.channel("members"), service="points")
+    return ForgetAgain(chassis.database, source, chassis.outbox, forget)
 
 
 def group_commit(database: Database, outbox: Outbox, programs: ProgramSource) -> GroupCommit[AnyCommand, Answer]:

@@ -1,6 +1,7 @@
 """What was done to the database of feedback, in order; a step that has run anywhere is never changed."""
 
 from services.feedback.store.collections import INDEXES
+from services.kit import erasures
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
@@ -15,4 +16,5 @@ MIGRATIONS = (
     Migration(1, "invitations, answers, cases and known members", _first),
     Migration(2, "what sandboxes have told", told.set_up),
     Migration(3, "who is one with whom", _first),
+    Migration(4, "how far members was asked for erasures", erasures.set_up),
 )

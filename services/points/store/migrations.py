@@ -1,5 +1,6 @@
 """What was done to the database of points, in order; a step that has run anywhere is never changed."""
 
+from services.kit import erasures
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
@@ -50,4 +51,5 @@ MIGRATIONS = (
     Migration(6, "sums of sales, and cursors for the ledger's own events", _sixth),
     Migration(7, "programs, their drafts, and the chains' zones", _first),
     Migration(8, "merges that wait, and erasures", _first),
+    Migration(9, "how far members was asked for erasures", erasures.set_up),
 )
