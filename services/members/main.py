@@ -120,7 +120,7 @@ def servicers(
 ) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
-    chains, members = MongoChains(database), MongoMembers(database, vault)
+    chains, members = MongoChains(database, vault), MongoMembers(database, vault)
     stores, cards = MongoStores(database, outbox), MongoCards(database, vault)
     changes = ChangeDesk(chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key)
     looks = MongoLooks(database)

@@ -8,6 +8,7 @@ from services.kit.outbox import told
 from services.members.store import (
     cards,
     chain_collections,
+    chains,
     consents,
     households,
     imports,
@@ -41,6 +42,10 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         await vault.set_up()
         await sealing.seal_members(database, vault)
 
+    async def hide(database: Database) -> None:
+        await vault.set_up()
+        await chains.hide_secrets(database, vault)
+
     return (
         Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
         Migration(2, "what sandboxes have told", told.set_up),
@@ -50,4 +55,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(6, "cards", cards.set_up),
         Migration(7, "what members agree to", consents.set_up),
         Migration(8, "imports and households", _jobs),
+        Migration(9, "secrets of chains are in the vault", hide),
     )

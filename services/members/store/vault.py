@@ -1,4 +1,5 @@
-"""The vault: a data key for each member, wrapped, in a database of its own that is backed up apart.
+"""The vault: a data key for each member and a secret for each chain, wrapped, in a database of its own that is backed
+up apart.
 
 Whoever has a backup of the members' database without one of the vault has nothing of anybody. An erased member's data
 key is gone from the vault, and the vault remembers whom it was, so that a restored backup can be made to forget again.
@@ -9,7 +10,7 @@ from datetime import datetime
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from services.kit.mongo.collections import EVERYWHERE, Document, Keyed
+from services.kit.mongo.collections import EVERYWHERE, Collection, Document, Keyed
 from services.kit.mongo.database import Database, Session, create_indexes
 from services.kit.mongo.guards import insert_new
 from services.kit.sealing import (
@@ -25,6 +26,9 @@ from services.kit.sealing import (
 from services.members.usecases.erasure import Erasure
 
 MEMBER_KEYS = Keyed("member_keys", ("chain", "member"))
+CHAIN_KEYS = Keyed("chain_keys", ("chain",))
+"""The secrets under which chains' identities are hashed: without them nobody is found by a number any more."""
+
 ERASURES = Keyed("erasure_register", ("chain", "member"))
 
 SUFFIX = "keys"
@@ -38,6 +42,21 @@ class Vault:
         self.database = database.beside(SUFFIX)
         self._wrapping, self._random_bytes = wrapping, random_bytes
         self._keys, self._erasures = self.database.collection(MEMBER_KEYS), self.database.collection(ERASURES)
+        self._chain_keys = self.database.collection(CHAIN_KEYS)
+
+    async def keep_chain(self, chain: str, secret: bytes, *, now: datetime, session: Session | None = None) -> None:
+        """Keep a chain's secret, unless it has one."""
+        [wrapped] = await self._wrapping.wrap([DataKey(secret, _chains(chain))])
+        content = {"by": wrapped.by, "wrapped": wrapped.value, "made_at": now}
+        await self._chain_keys.update_one({"chain": chain}, {"$setOnInsert": content}, upsert=True, session=session)
+
+    async def chain_secret(self, chain: str, *, session: Session | None = None) -> bytes | None:
+        """Return the chain's secret, None when there is none."""
+        found = await self._chain_keys.find_one({"chain": chain}, session=session)
+        if found is None:
+            return None
+        [secret] = await self._wrapping.unwrap([(_wrapped(found), _chains(chain))])
+        return secret
 
     async def make(self, members: Sequence[tuple[str, str]], *, now: datetime, session: Session) -> list[bytes]:
         """Make and keep a data key for each new (chain, member), and return them in this order."""
@@ -90,23 +109,26 @@ class Vault:
         return chains
 
     async def rewrap(self, *, first: int) -> int:
-        """Wrap up to `first` data keys anew that an older key wraps, and return how many; safe to cut short."""
+        """Wrap up to `first` keys and secrets anew that an older key wraps, and return how many; safe to cut short."""
+        chains = await self._rewrap(self._chain_keys, ("chain",), first)
+        return chains + await self._rewrap(self._keys, ("chain", "member"), first - chains)
+
+    async def _rewrap(self, collection: Collection, key: tuple[str, ...], first: int) -> int:
         current = await self._wrapping.current()
-        found = await self._keys.find({"by": {"$ne": current}}, comment=EVERYWHERE).limit(first).to_list(first)
+        condition = {"by": {"$ne": current}}
+        found = await collection.find(condition, comment=EVERYWHERE).limit(first).to_list(first) if first else []
         if not found:
             return 0
-        places = [_whose(one["chain"], one["member"]) for one in found]
+        names = [{name: one[name] for name in key} for one in found]
+        places = [_whose(**name) if "member" in name else _chains(**name) for name in names]
         opened = await self._wrapping.unwrap([(_wrapped(one), place) for one, place in zip(found, places, strict=True)])
         anew = await self._wrapping.wrap([DataKey(key, place) for key, place in zip(opened, places, strict=True)])
         # Guarded by who wrapped it: another replica may have been faster, and an erased member's key stays gone.
         writes = [
-            UpdateOne(
-                {"chain": one["chain"], "member": one["member"], "by": one["by"]},
-                {"$set": {"by": new.by, "wrapped": new.value}},
-            )
-            for one, new in zip(found, anew, strict=True)
+            UpdateOne({**name, "by": one["by"]}, {"$set": {"by": new.by, "wrapped": new.value}})
+            for name, one, new in zip(names, found, anew, strict=True)
         ]
-        await self._keys.bulk_write(writes, ordered=False)
+        await collection.bulk_write(writes, ordered=False)
         return len(found)
 
     async def set_up(self) -> None:
@@ -117,11 +139,17 @@ class Vault:
         await create_indexes(
             self.database, MEMBER_KEYS, [IndexModel(by_member, name="by_member", unique=True), by_wrapping]
         )
+        by_chain = IndexModel([("chain", ASCENDING)], name="by_chain", unique=True)
+        await create_indexes(self.database, CHAIN_KEYS, [by_chain, by_wrapping])
         await create_indexes(self.database, ERASURES, [IndexModel(by_member, name="by_member", unique=True), by_time])
 
 
 def _whose(chain: str, member: str) -> bytes:
     return f"{chain}\0{member}".encode()
+
+
+def _chains(chain: str) -> bytes:
+    return f"{chain}\0".encode()
 
 
 def _context(place: tuple[str, str, str]) -> bytes:

@@ -201,7 +201,7 @@ async def test_nobody_comes_into_a_household_who_is_erased_meanwhile(service: Me
     member = await join(service, chain)
     vault = ErasingVault(service.database, lambda: erase(service, chain, member))
     desk = HouseholdDesk(
-        chains=MongoChains(service.database),
+        chains=MongoChains(service.database, vault),
         units=MongoImports(service.database, vault, Outbox(service.database)),
         found=MongoHouseholds(service.database),
         members=MongoMembers(service.database, vault),

@@ -3,14 +3,16 @@
 from secrets import token_bytes
 from typing import Any
 
+import bson
 import pytest
 
 from protos.members.v1 import members_pb2 as pb
 from services.kit.rpc import RemoteProblem
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
-from services.members.store.collections import IDENTITIES, MEMBERS
+from services.members.store.chains import MongoChains, hide_secrets
+from services.members.store.collections import CHAINS, IDENTITIES, MEMBERS
 from services.members.store.sealing import seal_members
-from services.members.store.vault import MEMBER_KEYS, Vault
+from services.members.store.vault import CHAIN_KEYS, MEMBER_KEYS, Vault
 from tests.support.clock import START
 from tests.support.members_service import MembersService, enrollment, phone, staff, vault_of
 
@@ -69,12 +71,13 @@ async def test_all_data_keys_come_under_a_new_wrapping_key_while_members_are_rea
     path = tmp_path / "wrapping.keys"
     path.write_text(wrapping_key_line("second", b"s" * 32) + wrapping_key_line("first", b"w" * 32))
     vault = Vault(service.database, FileWrappingKeys(path, random_bytes=token_bytes), random_bytes=token_bytes)
-    assert [await vault.rewrap(first=3), await vault.rewrap(first=3), await vault.rewrap(first=3)] == [3, 2, 0]
+    assert [await vault.rewrap(first=3), await vault.rewrap(first=3), await vault.rewrap(first=3)] == [3, 3, 0]
     # Whoever still has only the old key can open nothing any more; with the new one alone everything opens.
     with pytest.raises(RemoteProblem):
         await service.member(chain, members[0].id)
     path.write_text(wrapping_key_line("second", b"s" * 32))
     assert len(await vault.keys(chain, [one.id for one in members])) == 5
+    assert await vault.chain_secret(chain) is not None
 
 
 async def test_who_was_kept_in_clear_is_sealed(service: MembersService, chain: str) -> None:
@@ -102,3 +105,22 @@ async def test_who_was_kept_in_clear_is_sealed(service: MembersService, chain: s
     assert await service.member(chain, member.id) == member
     assert await service.database.collection(IDENTITIES).count_documents({"chain": chain}) == 1
     assert "Ming" not in repr(await service.everything())
+
+
+async def test_a_chains_secret_is_in_the_vault_only(service: MembersService, chain: str) -> None:
+    """As a database looks that was made before: moved, and found again, also when moving is cut short."""
+    member = (await service.enroll(enrollment(phone("+8613800138000")), staff(chain))).member.id
+    vault, chains = vault_of(service.database), service.database.collection(CHAINS)
+    secret = await vault.chain_secret(chain)
+    assert secret is not None
+    assert secret not in b"".join([bson.encode(one) for one in (await service.everything())["chains"]])
+    for moved_before in (False, True):
+        if not moved_before:
+            await vault.database.collection(CHAIN_KEYS).delete_one({"chain": chain})
+        await chains.update_one({"chain": chain}, {"$set": {"identity_key": secret}})
+        await hide_secrets(service.database, vault)
+        found = await MongoChains(service.database, vault).find(chain)
+        assert found is not None
+        assert found.identity_key == secret
+        assert "identity_key" not in (await chains.find_one({"chain": chain}) or {})
+    assert await service.resolve([phone("+8613800138000")], staff(chain)) == [member]
