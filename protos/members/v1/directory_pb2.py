@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from protos.common.v1 import access_pb2 as protos_dot_common_dot_v1_dot_access__pb2
+from protos.common.v1 import page_pb2 as protos_dot_common_dot_v1_dot_page__pb2
 from protos.members.v1 import chains_pb2 as protos_dot_members_dot_v1_dot_chains__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/members/v1/directory.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\x1a\x1eprotos/members/v1/chains.proto\"4\n\x05\x42rand\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"=\n\x11SaveBrandsRequest\x12(\n\x06\x62rands\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Brand\">\n\x12SaveBrandsResponse\x12(\n\x06\x62rands\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Brand\"\x13\n\x11ListBrandsRequest\">\n\x12ListBrandsResponse\x12(\n\x06\x62rands\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Brand\"E\n\x06Region\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\"@\n\x12SaveRegionsRequest\x12*\n\x07regions\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Region\"A\n\x13SaveRegionsResponse\x12*\n\x07regions\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Region\"\x14\n\x12ListRegionsRequest\"A\n\x13ListRegionsResponse\x12*\n\x07regions\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Region\"f\n\x07Partner\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.huitou.members.v1.PartnerState\x12\x0f\n\x07version\x18\x04 \x01(\x03\"C\n\x13SavePartnersRequest\x12,\n\x08partners\x18\x01 \x03(\x0b\x32\x1a.huitou.members.v1.Partner\"D\n\x14SavePartnersResponse\x12,\n\x08partners\x18\x01 \x03(\x0b\x32\x1a.huitou.members.v1.Partner\"\x15\n\x13ListPartnersRequest\"D\n\x14ListPartnersResponse\x12,\n\x08partners\x18\x01 \x03(\x0b\x32\x1a.huitou.members.v1.Partner\"=\n\x05Place\x12%\n\x04spot\x18\x01 \x01(\x0e\x32\x17.huitou.members.v1.Spot\x12\r\n\x05label\x18\x02 \x01(\t\"\xd6\x01\n\x06QrCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\'\n\x05store\x18\x02 \x01(\x0b\x32\x18.huitou.members.v1.Store\x12\'\n\x05place\x18\x03 \x01(\x0b\x32\x18.huitou.members.v1.Place\x12\x0c\n\x04good\x18\x04 \x01(\x08\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x14\x43reateQrCodesRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12(\n\x06places\x18\x03 \x03(\x0b\x32\x18.huitou.members.v1.Place\"&\n\x15\x43reateQrCodesResponse\x12\r\n\x05\x63odes\x18\x01 \x03(\t\" \n\x10GetQrCodeRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"<\n\x11GetQrCodeResponse\x12\'\n\x04\x63ode\x18\x01 \x01(\x0b\x32\x19.huitou.members.v1.QrCode\"#\n\x13RevokeQrCodeRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"?\n\x14RevokeQrCodeResponse\x12\'\n\x04\x63ode\x18\x01 \x01(\x0b\x32\x19.huitou.members.v1.QrCode*a\n\x0cPartnerState\x12\x1d\n\x19PARTNER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14PARTNER_STATE_ACTIVE\x10\x01\x12\x18\n\x14PARTNER_STATE_PAUSED\x10\x02*^\n\x04Spot\x12\x14\n\x10SPOT_UNSPECIFIED\x10\x00\x12\x0e\n\nSPOT_TABLE\x10\x01\x12\x10\n\x0cSPOT_COUNTER\x10\x02\x12\r\n\tSPOT_DOOR\x10\x03\x12\x0f\n\x0bSPOT_POSTER\x10\x04\x32\x8e\x08\n\tDirectory\x12p\n\nSaveBrands\x12$.huitou.members.v1.SaveBrandsRequest\x1a%.huitou.members.v1.SaveBrandsResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12g\n\nListBrands\x12$.huitou.members.v1.ListBrandsRequest\x1a%.huitou.members.v1.ListBrandsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12s\n\x0bSaveRegions\x12%.huitou.members.v1.SaveRegionsRequest\x1a&.huitou.members.v1.SaveRegionsResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12j\n\x0bListRegions\x12%.huitou.members.v1.ListRegionsRequest\x1a&.huitou.members.v1.ListRegionsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12v\n\x0cSavePartners\x12&.huitou.members.v1.SavePartnersRequest\x1a\'.huitou.members.v1.SavePartnersResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12w\n\x0cListPartners\x12&.huitou.members.v1.ListPartnersRequest\x1a\'.huitou.members.v1.ListPartnersResponse\"\x16\xca\xf3\x18\x12\n\x03\x02\x05\x06\x12\x0b\x63hain:write\x12x\n\rCreateQrCodes\x12\'.huitou.members.v1.CreateQrCodesRequest\x1a(.huitou.members.v1.CreateQrCodesResponse\"\x14\xca\xf3\x18\x10\n\x01\x02\x12\x0b\x63hain:write\x12\x63\n\tGetQrCode\x12#.huitou.members.v1.GetQrCodeRequest\x1a$.huitou.members.v1.GetQrCodeResponse\"\x0b\xca\xf3\x18\x07\n\x05\x01\x02\x03\x04\x05\x12u\n\x0cRevokeQrCode\x12&.huitou.members.v1.RevokeQrCodeRequest\x1a\'.huitou.members.v1.RevokeQrCodeResponse\"\x14\xca\xf3\x18\x10\n\x01\x02\x12\x0b\x63hain:writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/members/v1/directory.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\x1a\x1bprotos/common/v1/page.proto\x1a\x1eprotos/members/v1/chains.proto\"4\n\x05\x42rand\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"=\n\x11SaveBrandsRequest\x12(\n\x06\x62rands\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Brand\">\n\x12SaveBrandsResponse\x12(\n\x06\x62rands\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Brand\"\x13\n\x11ListBrandsRequest\">\n\x12ListBrandsResponse\x12(\n\x06\x62rands\x18\x01 \x03(\x0b\x32\x18.huitou.members.v1.Brand\"E\n\x06Region\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\"@\n\x12SaveRegionsRequest\x12*\n\x07regions\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Region\"A\n\x13SaveRegionsResponse\x12*\n\x07regions\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Region\"\x14\n\x12ListRegionsRequest\"A\n\x13ListRegionsResponse\x12*\n\x07regions\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.Region\"f\n\x07Partner\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.huitou.members.v1.PartnerState\x12\x0f\n\x07version\x18\x04 \x01(\x03\"C\n\x13SavePartnersRequest\x12,\n\x08partners\x18\x01 \x03(\x0b\x32\x1a.huitou.members.v1.Partner\"D\n\x14SavePartnersResponse\x12,\n\x08partners\x18\x01 \x03(\x0b\x32\x1a.huitou.members.v1.Partner\"\x15\n\x13ListPartnersRequest\"D\n\x14ListPartnersResponse\x12,\n\x08partners\x18\x01 \x03(\x0b\x32\x1a.huitou.members.v1.Partner\"=\n\x05Place\x12%\n\x04spot\x18\x01 \x01(\x0e\x32\x17.huitou.members.v1.Spot\x12\r\n\x05label\x18\x02 \x01(\t\"\xd6\x01\n\x06QrCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\'\n\x05store\x18\x02 \x01(\x0b\x32\x18.huitou.members.v1.Store\x12\'\n\x05place\x18\x03 \x01(\x0b\x32\x18.huitou.members.v1.Place\x12\x0c\n\x04good\x18\x04 \x01(\x08\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x14\x43reateQrCodesRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12(\n\x06places\x18\x03 \x03(\x0b\x32\x18.huitou.members.v1.Place\"&\n\x15\x43reateQrCodesResponse\x12\r\n\x05\x63odes\x18\x01 \x03(\t\" \n\x10GetQrCodeRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"<\n\x11GetQrCodeResponse\x12\'\n\x04\x63ode\x18\x01 \x01(\x0b\x32\x19.huitou.members.v1.QrCode\"L\n\x12ListQrCodesRequest\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12$\n\x04page\x18\x02 \x01(\x0b\x32\x16.huitou.common.v1.Page\"S\n\x13ListQrCodesResponse\x12(\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x19.huitou.members.v1.QrCode\x12\x12\n\nend_cursor\x18\x02 \x01(\t\"#\n\x13RevokeQrCodeRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"?\n\x14RevokeQrCodeResponse\x12\'\n\x04\x63ode\x18\x01 \x01(\x0b\x32\x19.huitou.members.v1.QrCode*a\n\x0cPartnerState\x12\x1d\n\x19PARTNER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14PARTNER_STATE_ACTIVE\x10\x01\x12\x18\n\x14PARTNER_STATE_PAUSED\x10\x02*^\n\x04Spot\x12\x14\n\x10SPOT_UNSPECIFIED\x10\x00\x12\x0e\n\nSPOT_TABLE\x10\x01\x12\x10\n\x0cSPOT_COUNTER\x10\x02\x12\r\n\tSPOT_DOOR\x10\x03\x12\x0f\n\x0bSPOT_POSTER\x10\x04\x32\x82\t\n\tDirectory\x12p\n\nSaveBrands\x12$.huitou.members.v1.SaveBrandsRequest\x1a%.huitou.members.v1.SaveBrandsResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12g\n\nListBrands\x12$.huitou.members.v1.ListBrandsRequest\x1a%.huitou.members.v1.ListBrandsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12s\n\x0bSaveRegions\x12%.huitou.members.v1.SaveRegionsRequest\x1a&.huitou.members.v1.SaveRegionsResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12j\n\x0bListRegions\x12%.huitou.members.v1.ListRegionsRequest\x1a&.huitou.members.v1.ListRegionsResponse\"\x0c\xca\xf3\x18\x08\n\x06\x01\x02\x03\x04\x05\x06\x12v\n\x0cSavePartners\x12&.huitou.members.v1.SavePartnersRequest\x1a\'.huitou.members.v1.SavePartnersResponse\"\x15\xca\xf3\x18\x11\n\x02\x02\x06\x12\x0b\x63hain:write\x12w\n\x0cListPartners\x12&.huitou.members.v1.ListPartnersRequest\x1a\'.huitou.members.v1.ListPartnersResponse\"\x16\xca\xf3\x18\x12\n\x03\x02\x05\x06\x12\x0b\x63hain:write\x12x\n\rCreateQrCodes\x12\'.huitou.members.v1.CreateQrCodesRequest\x1a(.huitou.members.v1.CreateQrCodesResponse\"\x14\xca\xf3\x18\x10\n\x01\x02\x12\x0b\x63hain:write\x12\x63\n\tGetQrCode\x12#.huitou.members.v1.GetQrCodeRequest\x1a$.huitou.members.v1.GetQrCodeResponse\"\x0b\xca\xf3\x18\x07\n\x05\x01\x02\x03\x04\x05\x12r\n\x0bListQrCodes\x12%.huitou.members.v1.ListQrCodesRequest\x1a&.huitou.members.v1.ListQrCodesResponse\"\x14\xca\xf3\x18\x10\n\x01\x02\x12\x0b\x63hain:write\x12u\n\x0cRevokeQrCode\x12&.huitou.members.v1.RevokeQrCodeRequest\x1a\'.huitou.members.v1.RevokeQrCodeResponse\"\x14\xca\xf3\x18\x10\n\x01\x02\x12\x0b\x63hain:writeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,58 +51,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DIRECTORY'].methods_by_name['CreateQrCodes']._serialized_options = b'\312\363\030\020\n\001\002\022\013chain:write'
   _globals['_DIRECTORY'].methods_by_name['GetQrCode']._loaded_options = None
   _globals['_DIRECTORY'].methods_by_name['GetQrCode']._serialized_options = b'\312\363\030\007\n\005\001\002\003\004\005'
+  _globals['_DIRECTORY'].methods_by_name['ListQrCodes']._loaded_options = None
+  _globals['_DIRECTORY'].methods_by_name['ListQrCodes']._serialized_options = b'\312\363\030\020\n\001\002\022\013chain:write'
   _globals['_DIRECTORY'].methods_by_name['RevokeQrCode']._loaded_options = None
   _globals['_DIRECTORY'].methods_by_name['RevokeQrCode']._serialized_options = b'\312\363\030\020\n\001\002\022\013chain:write'
-  _globals['_PARTNERSTATE']._serialized_start=1662
-  _globals['_PARTNERSTATE']._serialized_end=1759
-  _globals['_SPOT']._serialized_start=1761
-  _globals['_SPOT']._serialized_end=1855
-  _globals['_BRAND']._serialized_start=152
-  _globals['_BRAND']._serialized_end=204
-  _globals['_SAVEBRANDSREQUEST']._serialized_start=206
-  _globals['_SAVEBRANDSREQUEST']._serialized_end=267
-  _globals['_SAVEBRANDSRESPONSE']._serialized_start=269
-  _globals['_SAVEBRANDSRESPONSE']._serialized_end=331
-  _globals['_LISTBRANDSREQUEST']._serialized_start=333
-  _globals['_LISTBRANDSREQUEST']._serialized_end=352
-  _globals['_LISTBRANDSRESPONSE']._serialized_start=354
-  _globals['_LISTBRANDSRESPONSE']._serialized_end=416
-  _globals['_REGION']._serialized_start=418
-  _globals['_REGION']._serialized_end=487
-  _globals['_SAVEREGIONSREQUEST']._serialized_start=489
-  _globals['_SAVEREGIONSREQUEST']._serialized_end=553
-  _globals['_SAVEREGIONSRESPONSE']._serialized_start=555
-  _globals['_SAVEREGIONSRESPONSE']._serialized_end=620
-  _globals['_LISTREGIONSREQUEST']._serialized_start=622
-  _globals['_LISTREGIONSREQUEST']._serialized_end=642
-  _globals['_LISTREGIONSRESPONSE']._serialized_start=644
-  _globals['_LISTREGIONSRESPONSE']._serialized_end=709
-  _globals['_PARTNER']._serialized_start=711
-  _globals['_PARTNER']._serialized_end=813
-  _globals['_SAVEPARTNERSREQUEST']._serialized_start=815
-  _globals['_SAVEPARTNERSREQUEST']._serialized_end=882
-  _globals['_SAVEPARTNERSRESPONSE']._serialized_start=884
-  _globals['_SAVEPARTNERSRESPONSE']._serialized_end=952
-  _globals['_LISTPARTNERSREQUEST']._serialized_start=954
-  _globals['_LISTPARTNERSREQUEST']._serialized_end=975
-  _globals['_LISTPARTNERSRESPONSE']._serialized_start=977
-  _globals['_LISTPARTNERSRESPONSE']._serialized_end=1045
-  _globals['_PLACE']._serialized_start=1047
-  _globals['_PLACE']._serialized_end=1108
-  _globals['_QRCODE']._serialized_start=1111
-  _globals['_QRCODE']._serialized_end=1325
-  _globals['_CREATEQRCODESREQUEST']._serialized_start=1327
-  _globals['_CREATEQRCODESREQUEST']._serialized_end=1422
-  _globals['_CREATEQRCODESRESPONSE']._serialized_start=1424
-  _globals['_CREATEQRCODESRESPONSE']._serialized_end=1462
-  _globals['_GETQRCODEREQUEST']._serialized_start=1464
-  _globals['_GETQRCODEREQUEST']._serialized_end=1496
-  _globals['_GETQRCODERESPONSE']._serialized_start=1498
-  _globals['_GETQRCODERESPONSE']._serialized_end=1558
-  _globals['_REVOKEQRCODEREQUEST']._serialized_start=1560
-  _globals['_REVOKEQRCODEREQUEST']._serialized_end=1595
-  _globals['_REVOKEQRCODERESPONSE']._serialized_start=1597
-  _globals['_REVOKEQRCODERESPONSE']._serialized_end=1660
-  _globals['_DIRECTORY']._serialized_start=1858
-  _globals['_DIRECTORY']._serialized_end=2896
+  _globals['_PARTNERSTATE']._serialized_start=1854
+  _globals['_PARTNERSTATE']._serialized_end=1951
+  _globals['_SPOT']._serialized_start=1953
+  _globals['_SPOT']._serialized_end=2047
+  _globals['_BRAND']._serialized_start=181
+  _globals['_BRAND']._serialized_end=233
+  _globals['_SAVEBRANDSREQUEST']._serialized_start=235
+  _globals['_SAVEBRANDSREQUEST']._serialized_end=296
+  _globals['_SAVEBRANDSRESPONSE']._serialized_start=298
+  _globals['_SAVEBRANDSRESPONSE']._serialized_end=360
+  _globals['_LISTBRANDSREQUEST']._serialized_start=362
+  _globals['_LISTBRANDSREQUEST']._serialized_end=381
+  _globals['_LISTBRANDSRESPONSE']._serialized_start=383
+  _globals['_LISTBRANDSRESPONSE']._serialized_end=445
+  _globals['_REGION']._serialized_start=447
+  _globals['_REGION']._serialized_end=516
+  _globals['_SAVEREGIONSREQUEST']._serialized_start=518
+  _globals['_SAVEREGIONSREQUEST']._serialized_end=582
+  _globals['_SAVEREGIONSRESPONSE']._serialized_start=584
+  _globals['_SAVEREGIONSRESPONSE']._serialized_end=649
+  _globals['_LISTREGIONSREQUEST']._serialized_start=651
+  _globals['_LISTREGIONSREQUEST']._serialized_end=671
+  _globals['_LISTREGIONSRESPONSE']._serialized_start=673
+  _globals['_LISTREGIONSRESPONSE']._serialized_end=738
+  _globals['_PARTNER']._serialized_start=740
+  _globals['_PARTNER']._serialized_end=842
+  _globals['_SAVEPARTNERSREQUEST']._serialized_start=844
+  _globals['_SAVEPARTNERSREQUEST']._serialized_end=911
+  _globals['_SAVEPARTNERSRESPONSE']._serialized_start=913
+  _globals['_SAVEPARTNERSRESPONSE']._serialized_end=981
+  _globals['_LISTPARTNERSREQUEST']._serialized_start=983
+  _globals['_LISTPARTNERSREQUEST']._serialized_end=1004
+  _globals['_LISTPARTNERSRESPONSE']._serialized_start=1006
+  _globals['_LISTPARTNERSRESPONSE']._serialized_end=1074
+  _globals['_PLACE']._serialized_start=1076
+  _globals['_PLACE']._serialized_end=1137
+  _globals['_QRCODE']._serialized_start=1140
+  _globals['_QRCODE']._serialized_end=1354
+  _globals['_CREATEQRCODESREQUEST']._serialized_start=1356
+  _globals['_CREATEQRCODESREQUEST']._serialized_end=1451
+  _globals['_CREATEQRCODESRESPONSE']._serialized_start=1453
+  _globals['_CREATEQRCODESRESPONSE']._serialized_end=1491
+  _globals['_GETQRCODEREQUEST']._serialized_start=1493
+  _globals['_GETQRCODEREQUEST']._serialized_end=1525
+  _globals['_GETQRCODERESPONSE']._serialized_start=1527
+  _globals['_GETQRCODERESPONSE']._serialized_end=1587
+  _globals['_LISTQRCODESREQUEST']._serialized_start=1589
+  _globals['_LISTQRCODESREQUEST']._serialized_end=1665
+  _globals['_LISTQRCODESRESPONSE']._serialized_start=1667
+  _globals['_LISTQRCODESRESPONSE']._serialized_end=1750
+  _globals['_REVOKEQRCODEREQUEST']._serialized_start=1752
+  _globals['_REVOKEQRCODEREQUEST']._serialized_end=1787
+  _globals['_REVOKEQRCODERESPONSE']._serialized_start=1789
+  _globals['_REVOKEQRCODERESPONSE']._serialized_end=1852
+  _globals['_DIRECTORY']._serialized_start=2050
+  _globals['_DIRECTORY']._serialized_end=3204
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from protos.common.v1 import page_pb2 as _page_pb2
 from protos.members.v1 import chains_pb2 as _chains_pb2
 import builtins as _builtins
 import sys
@@ -536,6 +537,53 @@ class GetQrCodeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetQrCodeResponse: _TypeAlias = GetQrCodeResponse  # noqa: Y015
+
+@_typing.final
+class ListQrCodesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    @_builtins.property
+    def page(self) -> _page_pb2.Page: ...
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+        page: _page_pb2.Page | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQrCodesRequest: _TypeAlias = ListQrCodesRequest  # noqa: Y015
+
+@_typing.final
+class ListQrCodesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODES_FIELD_NUMBER: _builtins.int
+    END_CURSOR_FIELD_NUMBER: _builtins.int
+    end_cursor: _builtins.str
+    """Empty: there is no more."""
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedCompositeFieldContainer[Global___QrCode]: ...
+    def __init__(
+        self,
+        *,
+        codes: _abc.Iterable[Global___QrCode] | None = ...,
+        end_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "end_cursor", b"end_cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQrCodesResponse: _TypeAlias = ListQrCodesResponse  # noqa: Y015
 
 @_typing.final
 class RevokeQrCodeRequest(_message.Message):

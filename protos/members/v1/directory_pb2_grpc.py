@@ -75,6 +75,11 @@ class DirectoryStub:
                 request_serializer=protos_dot_members_dot_v1_dot_directory__pb2.GetQrCodeRequest.SerializeToString,
                 response_deserializer=protos_dot_members_dot_v1_dot_directory__pb2.GetQrCodeResponse.FromString,
                 _registered_method=True)
+        self.ListQrCodes = channel.unary_unary(
+                '/huitou.members.v1.Directory/ListQrCodes',
+                request_serializer=protos_dot_members_dot_v1_dot_directory__pb2.ListQrCodesRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_directory__pb2.ListQrCodesResponse.FromString,
+                _registered_method=True)
         self.RevokeQrCode = channel.unary_unary(
                 '/huitou.members.v1.Directory/RevokeQrCode',
                 request_serializer=protos_dot_members_dot_v1_dot_directory__pb2.RevokeQrCodeRequest.SerializeToString,
@@ -142,6 +147,13 @@ class DirectoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListQrCodes(self, request, context):
+        """The codes of a store, revoked ones too, in the order of the codes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RevokeQrCode(self, request, context):
         """Makes a code worthless, for ever.
         """
@@ -191,6 +203,11 @@ def add_DirectoryServicer_to_server(servicer, server):
                     servicer.GetQrCode,
                     request_deserializer=protos_dot_members_dot_v1_dot_directory__pb2.GetQrCodeRequest.FromString,
                     response_serializer=protos_dot_members_dot_v1_dot_directory__pb2.GetQrCodeResponse.SerializeToString,
+            ),
+            'ListQrCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQrCodes,
+                    request_deserializer=protos_dot_members_dot_v1_dot_directory__pb2.ListQrCodesRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_directory__pb2.ListQrCodesResponse.SerializeToString,
             ),
             'RevokeQrCode': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeQrCode,
@@ -415,6 +432,33 @@ class Directory:
             '/huitou.members.v1.Directory/GetQrCode',
             protos_dot_members_dot_v1_dot_directory__pb2.GetQrCodeRequest.SerializeToString,
             protos_dot_members_dot_v1_dot_directory__pb2.GetQrCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQrCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Directory/ListQrCodes',
+            protos_dot_members_dot_v1_dot_directory__pb2.ListQrCodesRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_directory__pb2.ListQrCodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

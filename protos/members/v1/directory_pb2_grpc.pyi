@@ -49,6 +49,8 @@ class DirectoryStub:
     """New codes for places of one store, up to 1,000. The same key gives the same codes."""
     GetQrCode: _grpc.UnaryUnaryMultiCallable[_directory_pb2.GetQrCodeRequest, _directory_pb2.GetQrCodeResponse]
     """Where a code hangs, and whether it is still good."""
+    ListQrCodes: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ListQrCodesRequest, _directory_pb2.ListQrCodesResponse]
+    """The codes of a store, revoked ones too, in the order of the codes."""
     RevokeQrCode: _grpc.UnaryUnaryMultiCallable[_directory_pb2.RevokeQrCodeRequest, _directory_pb2.RevokeQrCodeResponse]
     """Makes a code worthless, for ever."""
 
@@ -73,6 +75,8 @@ class DirectoryAsyncStub(DirectoryStub):
     """New codes for places of one store, up to 1,000. The same key gives the same codes."""
     GetQrCode: _aio.UnaryUnaryMultiCallable[_directory_pb2.GetQrCodeRequest, _directory_pb2.GetQrCodeResponse]  # type: ignore[assignment]
     """Where a code hangs, and whether it is still good."""
+    ListQrCodes: _aio.UnaryUnaryMultiCallable[_directory_pb2.ListQrCodesRequest, _directory_pb2.ListQrCodesResponse]  # type: ignore[assignment]
+    """The codes of a store, revoked ones too, in the order of the codes."""
     RevokeQrCode: _aio.UnaryUnaryMultiCallable[_directory_pb2.RevokeQrCodeRequest, _directory_pb2.RevokeQrCodeResponse]  # type: ignore[assignment]
     """Makes a code worthless, for ever."""
 
@@ -142,6 +146,14 @@ class DirectoryServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.GetQrCodeResponse, _abc.Awaitable[_directory_pb2.GetQrCodeResponse]]:
         """Where a code hangs, and whether it is still good."""
+
+    @_abc_1.abstractmethod
+    def ListQrCodes(
+        self,
+        request: _directory_pb2.ListQrCodesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.ListQrCodesResponse, _abc.Awaitable[_directory_pb2.ListQrCodesResponse]]:
+        """The codes of a store, revoked ones too, in the order of the codes."""
 
     @_abc_1.abstractmethod
     def RevokeQrCode(

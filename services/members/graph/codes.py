@@ -7,7 +7,21 @@ import strawberry
 
 from protos.members.v1 import directory_pb2 as pb
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
-from services.kit.graph import INPUT, Info, Instant, Kind, Problem, UserError, field, instant, mutation
+from services.kit.graph import (
+    INPUT,
+    After,
+    Connection,
+    First,
+    Info,
+    Instant,
+    Kind,
+    Page,
+    Problem,
+    UserError,
+    field,
+    instant,
+    mutation,
+)
 from services.members.graph.chains import EVERYBODY, Store, store
 from services.members.graph.saving import WRITERS
 
@@ -117,6 +131,21 @@ class QrCodeQuery:
                 return None
             raise
         return _qr_code(answer.code)
+
+    @field(WRITERS, description="The codes of a store, revoked ones too, in the order of the codes.")
+    async def qr_codes(
+        self,
+        info: Info,
+        store_id: Annotated[strawberry.ID, strawberry.argument(description="Where they hang.")],
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[QrCode]:
+        """Ask for a page."""
+        page = Page.checked(first=first, after=after)
+        members = info.context.channel("members")
+        request = pb.ListQrCodesRequest(store_id=store_id, page=page.to_proto())
+        answer = await members.ask(members.stub(DirectoryStub).ListQrCodes, request)
+        return Connection.of([_qr_code(one) for one in answer.codes], page, end_cursor=answer.end_cursor)
 
 
 @strawberry.type

@@ -243,6 +243,15 @@ class StaffQuery:
         answer = await members.ask(members.stub(StaffStub).ListStaff, request)
         return Connection.of([staff_member(one) for one in answer.staff], page, end_cursor=answer.end_cursor)
 
+    @field(STAFF_READERS, description="One of the chain's staff; null: nobody, or nobody whom the caller may see.")
+    async def staff_member(
+        self, info: Info, staff_id: Annotated[strawberry.ID, strawberry.argument(description="`stf_…`.")]
+    ) -> StaffMember | None:
+        """Ask for one."""
+        members = info.context.channel("members")
+        answer = await members.ask(members.stub(StaffStub).GetStaff, pb.GetStaffRequest(ids=[staff_id]))
+        return staff_member(answer.staff[0]) if answer.staff else None
+
     @field(STAFF_READERS, description="The chain's courses, which roles need them, and how long visits are credited.")
     async def staff_settings(self, info: Info) -> StaffSettings:
         """Ask for the settings."""

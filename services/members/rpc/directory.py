@@ -15,10 +15,18 @@ from services.members.domain.coded import InvalidCodedError
 from services.members.domain.codes import InvalidQrCodeError, Place, Spot
 from services.members.domain.partners import Partner, PartnerState, check_partners
 from services.members.domain.regions import Region, check_regions
+from services.members.rpc.pages import decoded, encoded, size
 from services.members.rpc.places import store_proto
 from services.members.usecases.chains import ChainFinder
 from services.members.usecases.coded import Listed, save_listed
-from services.members.usecases.codes import CodeDesk, Resolved, create_qr_codes, resolve_qr_code, revoke_qr_code
+from services.members.usecases.codes import (
+    CodeDesk,
+    Resolved,
+    create_qr_codes,
+    list_qr_codes,
+    resolve_qr_code,
+    revoke_qr_code,
+)
 
 STATES = {pb.PartnerState.Value(f"PARTNER_STATE_{state.name}"): state for state in PartnerState}
 SPOTS = {pb.Spot.Value(f"SPOT_{spot.name}"): spot for spot in Spot}
@@ -114,6 +122,19 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
         who = caller()
         found = await resolve_qr_code(request.code, caller=who, desk=self.codes)
         return pb.GetQrCodeResponse(code=_code_proto(found, await self.clocks.now(who.chain)))
+
+    async def ListQrCodes(self, request: pb.ListQrCodesRequest, _context: Any) -> pb.ListQrCodesResponse:  # noqa: N802 - gRPC's name
+        """Show a page of a store's codes."""
+        who = caller()
+        found, end = await list_qr_codes(
+            request.store_id,
+            first=size(request.page),
+            after=decoded(request.page.after),
+            caller=who,
+            desk=self.codes,
+        )
+        now = await self.clocks.now(who.chain)
+        return pb.ListQrCodesResponse(codes=[_code_proto(one, now) for one in found], end_cursor=encoded(end))
 
     async def RevokeQrCode(self, request: pb.RevokeQrCodeRequest, _context: Any) -> pb.RevokeQrCodeResponse:  # noqa: N802 - gRPC's name
         """Make a code worthless."""

@@ -23,6 +23,12 @@ INDEXES = {
 }
 
 
+async def index_codes(database: Database) -> None:
+    """Create the index by which a store's codes are found; safe to repeat."""
+    order = [("chain", ASCENDING), ("store", ASCENDING), ("code", ASCENDING)]
+    await create_indexes(database, QR_CODES, [IndexModel(order, name="by_store")])
+
+
 async def set_up(database: Database) -> None:
     """Create the collections and their indexes; safe to repeat."""
     for keyed, indexes in INDEXES.items():

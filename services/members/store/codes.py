@@ -42,6 +42,11 @@ class MongoQrCodes:
         found = await self._codes.find_one({"chain": chain, "code": code})
         return None if found is None else _code_of(found)
 
+    async def of_store(self, chain: str, store: str, *, after: str, most: int) -> list[QrCode]:
+        """Return up to `most` codes of a store behind the code `after`, in the order of the codes."""
+        condition = {"chain": chain, "store": store, "code": {"$gt": after}}
+        return [_code_of(one) for one in await self._codes.find(condition).sort("code", 1).limit(most).to_list(most)]
+
     async def revoke(self, chain: str, code: str, *, now: datetime) -> None:
         """Mark the code revoked, unless it is."""
         await self._codes.update_one({"chain": chain, "code": code, "revoked_at": None}, {"$set": {"revoked_at": now}})

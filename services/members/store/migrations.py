@@ -56,4 +56,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(7, "what members agree to", consents.set_up),
         Migration(8, "imports and households", _jobs),
         Migration(9, "secrets of chains are in the vault", hide),
+        Migration(10, "QR codes by store", chain_collections.index_codes),
     )

@@ -25,6 +25,9 @@ class QrCodes(Protocol):
     async def find(self, chain: str, code: str) -> QrCode | None:
         """Return the code, revoked or not."""
 
+    async def of_store(self, chain: str, store: str, *, after: str, most: int) -> Sequence[QrCode]:
+        """Return up to `most` codes of a store behind the code `after`, in the order of the codes."""
+
     async def revoke(self, chain: str, code: str, *, now: datetime) -> None:
         """Mark the code revoked, unless it is."""
 
@@ -67,7 +70,20 @@ async def resolve_qr_code(code: str, *, caller: Principal, desk: CodeDesk) -> Re
     stores = await desk.stores.find(caller.chain, frozenset({found.store})) if found else []
     if found is None or not stores:
         raise NoQrCodeError(field="code")
-    return Resolved(found, stores[0], good=found.revoked_at is None and not stores[0].closed)
+    return _resolved(found, stores[0])
+
+
+async def list_qr_codes(
+    store: str, *, first: int, after: str, caller: Principal, desk: CodeDesk
+) -> tuple[list[Resolved], str]:
+    """Return a page of a store's codes, revoked ones too, and behind which code the next begins; empty: no more."""
+    _check_store(store, caller)
+    stores = await desk.stores.find(caller.chain, frozenset({store}))
+    if not stores:
+        raise NoStoreError(field="storeId", store=store)
+    found = await desk.codes.of_store(caller.chain, store, after=after, most=first + 1)
+    page = [_resolved(one, stores[0]) for one in found[:first]]
+    return page, page[-1].code.code if len(found) > first else ""
 
 
 async def revoke_qr_code(code: str, *, caller: Principal, now: datetime, desk: CodeDesk) -> Resolved:
@@ -76,6 +92,10 @@ async def revoke_qr_code(code: str, *, caller: Principal, now: datetime, desk: C
     _check_store(found.store.id, caller)
     await desk.codes.revoke(caller.chain, code, now=now)
     return await resolve_qr_code(code, caller=caller, desk=desk)
+
+
+def _resolved(code: QrCode, store: Store) -> Resolved:
+    return Resolved(code, store, good=code.revoked_at is None and not store.closed)
 
 
 def _check_store(store: str, caller: Principal) -> None:

@@ -9,12 +9,13 @@ import pytest
 from google.protobuf.message import Message
 
 from protos.common.v1 import access_pb2
+from protos.common.v1.page_pb2 import Page
 from protos.events.v1 import members_pb2 as events_pb2
 from protos.members.v1 import chains_pb2
 from protos.members.v1 import directory_pb2 as pb
 from services.kit.errors import Kind
 from services.kit.outbox.outbox import OUTBOX
-from services.kit.principal import Caller
+from services.kit.principal import Caller, Principal
 from services.kit.rpc import RemoteProblem
 from services.kit.timestamps import to_timestamp
 from services.members.store.chain_collections import BRANDS
@@ -313,6 +314,31 @@ async def test_a_code_says_where_it_hangs_until_it_is_revoked(
     assert [(await code_of(service, chain, one)).good for one in (table, door)] == [False, True]
     await service.save_stores(chain, chains_pb2.StoreInput(code="bund", name="bund", closed=True))
     assert (await code_of(service, chain, door)).good is False
+
+
+async def list_codes(
+    service: MembersService, by: Principal, store: str, *, first: int = 20, after: str = ""
+) -> pb.ListQrCodesResponse:
+    request = pb.ListQrCodesRequest(store_id=store, page=Page(first=first, after=after))
+    answer: pb.ListQrCodesResponse = await service.call(service.directory.ListQrCodes, request, by)
+    return answer
+
+
+async def test_a_stores_codes_are_listed_page_by_page(service: MembersService, chain: str, other_chain: str) -> None:
+    store, other = await service.store(chain), await service.store(chain, "park")
+    await make_codes(service, chain, other, "codes-000")
+    made = sorted([*await make_codes(service, chain, store), *await make_codes(service, chain, store, "codes-002")])
+    await service.call(service.directory.RevokeQrCode, pb.RevokeQrCodeRequest(code=made[0]), staff(chain))
+    page = await list_codes(service, staff(chain), store, first=3)
+    assert [(one.code, one.good) for one in page.codes] == list(zip(made, (False, True, True), strict=False))
+    page = await list_codes(service, staff(chain), store, first=3, after=page.end_cursor)
+    assert ([one.code for one in page.codes], page.end_cursor) == (made[3:], "")
+    with pytest.raises(RemoteProblem) as refused:
+        await list_codes(service, staff(chain, stores=[other]), store)
+    assert refused.value.kind is Kind.DENIED
+    with pytest.raises(RemoteProblem) as unknown:
+        await list_codes(service, staff(other_chain), store)
+    assert unknown.value.code == "STORE_NOT_FOUND"
 
 
 async def test_who_may_make_codes(service: MembersService, chain: str) -> None:

@@ -235,9 +235,12 @@ async def test_the_chains_lists_and_codes(service: MembersService, chain: str) -
     shown = await ask(
         service,
         staff(chain),
-        """query ($code: String!) { brands { code } regions { code } partners { code } none: qrCode(code: "x") { code }
-          qrCode(code: $code) { spot label good store { code } revokedAt } }""",
+        """query ($code: String!, $store: ID!) {
+          brands { code } regions { code } partners { code } none: qrCode(code: "x") { code }
+          qrCode(code: $code) { spot label good store { code } revokedAt }
+          qrCodes(storeId: $store) { nodes { code good } } }""",
         code=code,
+        store=store,
     )
     place = {"spot": "TABLE", "label": "12", "good": True, "store": {"code": "bund"}, "revokedAt": None}
     assert shown == {
@@ -246,6 +249,7 @@ async def test_the_chains_lists_and_codes(service: MembersService, chain: str) -
         "partners": [{"code": "air"}],
         "none": None,
         "qrCode": place,
+        "qrCodes": {"nodes": [{"code": code, "good": True}]},
     }
     text = "mutation ($code: String!) { revokeQrCode(input: {code: $code}) { qrCode { good } userErrors { code } } }"
     assert (await ask(service, staff(chain), text, code=code))["revokeQrCode"]["qrCode"] == {"good": False}

@@ -88,6 +88,9 @@ async def test_staff_are_trained_given_roles_and_measured(service: MembersServic
         "target": None,
         "places": {"nodes": [first], "pageInfo": {"hasNextPage": True, "endCursor": "1"}},
     }
+    one = "query ($id: ID!) { staffMember(staffId: $id) { code } }"
+    assert (await ask(service, staff(chain), one, id=li["id"]))["staffMember"] == {"code": "li"}
+    assert (await ask(service, staff(chain), one, id="stf_x"))["staffMember"] is None
     page = 'query ($store: ID!) { staff(storeId: $store, first: 1, after: "li") { nodes { code } } }'
     assert (await ask(service, staff(chain), page, store=store))["staff"] == {"nodes": [{"code": "mei"}]}
 
