@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 from gateway.api_keys import ApiKeys
 from gateway.app import Readiness, app
 from gateway.graph import SUBGRAPHS, schemas
+from gateway.ourselves import OURSELVES
 from gateway.server import HttpServer
 from protos.members.v1 import chains_pb2
 from protos.members.v1.chains_pb2_grpc import ChainsStub
@@ -18,12 +19,8 @@ from services.kit.config import ServiceConfig
 from services.kit.errors import Kind, Problem
 from services.kit.graph import Channels
 from services.kit.keys import load_signer
-from services.kit.principal import Caller, Principal
 from services.kit.rpc import RpcChannel
 from services.kit.service import Need, Service, Step, main
-
-OURSELVES = Principal(chain="", kind=Caller.SERVICE, id="gateway")
-"""In whose name keys are checked: before that, nobody knows which chain they belong to."""
 
 HEALTH_S = 2.0
 """What a service may take to tell its health."""
