@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zlib import crc32
 
 import pytest
 
@@ -23,8 +24,44 @@ from services.kit.rabbit.topology import Topology
 from tests.support.clock import FixedClock
 from tests.support.eventually import eventually
 from tests.support.platform import Platform
+from tests.support.recycled import Recycled
 
 TOPOLOGY_FILE = Path(__file__).parents[1] / "infra" / "broker" / "topology.toml"
+
+
+ON_EVERY_DRIVER = Path(__file__).parent / "contract" / "kit"
+"""Where the drivers' differences are dealt with: what is tested there is tested on each of them."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say on which MongoDB drivers tests run."""
+    parser.addoption(
+        "--driver",
+        choices=["share", "both", *Driver],
+        default="share",
+        help="which MongoDB driver: one of them, both, or each test on one of the two, kit's on both (usual)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the drivers that were not asked for."""
+    wanted = config.getoption("--driver")
+    left_out = [item for item in items if not _is_wanted(item, wanted)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_wanted(item: pytest.Item, wanted: str) -> bool:
+    params = dict(item.callspec.params) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    driver = params.pop("driver", None)
+    if driver is None or wanted == "both":
+        return True
+    if wanted != "share":
+        return bool(driver == wanted)
+    if item.path.is_relative_to(ON_EVERY_DRIVER):
+        return True
+    name = item.nodeid.replace(str(driver), "")
+    return list(Driver)[crc32(name.encode()) % len(Driver)] == driver
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +116,14 @@ async def database(mongo_url: str, driver: Driver) -> AsyncIterator[Database]:
         await database.drop()
         await database.close()
     assert misses == [], "commands without their collection's shard key"
+
+
+@pytest.fixture(scope="session")
+def recycled(mongo_url: str) -> Iterator[Recycled]:
+    """Yield the databases that are emptied and used again; they are dropped at the end."""
+    databases = Recycled(mongo_url)
+    yield databases
+    databases.drop()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from services.kit.mongo import command_keys
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.command_keys import COMMAND_KEYS
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import Database, Driver
 from services.kit.outbox import outbox
 from services.kit.outbox.events import Event
 from services.kit.outbox.outbox import OUTBOX, Outbox
@@ -29,6 +29,7 @@ from services.kit.principal import Caller, Principal
 from services.kit.rabbit import inbox
 from services.kit.rpc import RemoteProblem, RpcChannel
 from tests.support.clock import START, FixedClock
+from tests.support.recycled import Recycled
 from tests.support.served import served
 
 if TYPE_CHECKING:
@@ -122,10 +123,20 @@ class Campaigns:
         return await found.sort("_id", 1).to_list(10_000)
 
 
+async def set_up(database: Database) -> None:
+    for step in (command_keys.set_up, outbox.set_up, inbox.set_up, *(each.apply for each in MIGRATIONS)):
+        await step(database)
+
+
+@pytest.fixture
+async def database(recycled: Recycled, driver: Driver) -> AsyncIterator[Database]:
+    """Yield an empty database of campaigns."""
+    async with recycled.database(set_up, driver) as database:
+        yield database
+
+
 @pytest.fixture
 async def campaigns(database: Database, clock: FixedClock) -> AsyncIterator[Campaigns]:
-    for set_up in (command_keys.set_up, outbox.set_up, inbox.set_up, *(each.apply for each in MIGRATIONS)):
-        await set_up(database)
     coupons, clocks = MongoCoupons(database, Outbox(database)), MongoChainClocks(database, system=clock)
     servicer = CampaignsServicer(work=coupons, coupons=coupons, make_id=make_id, clocks=clocks)
     descriptor = pb.DESCRIPTOR.services_by_name["Campaigns"]

@@ -27,7 +27,7 @@ from services.kit.mongo import command_keys
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.command_keys import COMMAND_KEYS
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import Database, Driver
 from services.kit.outbox import outbox
 from services.kit.outbox.events import Event
 from services.kit.outbox.outbox import OUTBOX, Outbox
@@ -37,6 +37,7 @@ from services.kit.rpc import RemoteProblem, RpcChannel
 from services.kit.rpc.server import caller
 from services.kit.timestamps import to_timestamp
 from tests.support.clock import START, FixedClock
+from tests.support.recycled import Recycled
 from tests.support.served import served
 
 if TYPE_CHECKING:
@@ -151,10 +152,20 @@ class Feedback:
         return await found.sort("_id", 1).to_list(10_000)
 
 
+async def set_up(database: Database) -> None:
+    for step in (command_keys.set_up, outbox.set_up, inbox.set_up, *(each.apply for each in MIGRATIONS)):
+        await step(database)
+
+
+@pytest.fixture
+async def database(recycled: Recycled, driver: Driver) -> AsyncIterator[Database]:
+    """Yield an empty database of feedback."""
+    async with recycled.database(set_up, driver) as database:
+        yield database
+
+
 @pytest.fixture
 async def feedback(database: Database, clock: FixedClock) -> AsyncIterator[Feedback]:
-    for set_up in (command_keys.set_up, outbox.set_up, inbox.set_up, *(each.apply for each in MIGRATIONS)):
-        await set_up(database)
     voices = MongoVoices(database, Outbox(database))
     directory, clocks = Directory(), MongoChainClocks(database, system=clock)
     of_members = members_pb2.DESCRIPTOR.services_by_name["Members"]

@@ -2,14 +2,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import Database, Driver
 from tests.support.clock import FixedClock
 from tests.support.members_service import MembersService, members_running, migrate_members
+from tests.support.recycled import Recycled
+
+
+@pytest.fixture
+async def database(recycled: Recycled, driver: Driver) -> AsyncIterator[Database]:
+    """Yield an empty database of members."""
+    async with recycled.database(migrate_members, driver) as database:
+        yield database
 
 
 @pytest.fixture
 async def service(database: Database, mongo_url: str, clock: FixedClock) -> AsyncIterator[MembersService]:
-    await migrate_members(database)
     async with members_running(database, mongo_url, clock) as service:
         yield service
 

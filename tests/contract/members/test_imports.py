@@ -15,7 +15,6 @@ from tests.support.members_service import (
     MembersService,
     enrollment,
     external,
-    migrate_members,
     phone,
     staff,
     vault_of,
@@ -174,7 +173,6 @@ async def test_an_erased_member_has_no_home(importer: Importer, service: Members
 
 
 async def test_consents_go_where_they_are_kept(database: Database, mongo_url: str, clock: FixedClock) -> None:
-    await migrate_members(database)
     book, clocks = PaperConsents(), MongoChainClocks(database, system=clock)
     said = pb.ImportedConsent(channel="sms", purpose="marketing", granted=True, text_version="3")
     for consents in (None, book):

@@ -7,7 +7,7 @@ from services.kit.group_commit import GroupCommit
 from services.kit.keys import OwnKey
 from services.kit.mongo import command_keys
 from services.kit.mongo.chain_clocks import MongoChainClocks
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import Database, Driver
 from services.kit.outbox import outbox
 from services.kit.outbox.outbox import Outbox
 from services.points.domain.batches import Answer
@@ -22,6 +22,7 @@ from services.points.usecases.record_purchases import Recorder
 from tests.contract.points.desk import KnownMembers, Points
 from tests.support.clock import FixedClock
 from tests.support.programs import OneProgram, program_with
+from tests.support.recycled import Recycled
 from tests.support.served import served
 
 SIGNER = OwnKey("points/test", Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -40,29 +41,30 @@ async def set_up(database: Database) -> None:
 
 
 @pytest.fixture
-async def migrated(database: Database) -> Database:
-    await set_up(database)
-    return database
+async def database(recycled: Recycled, driver: Driver) -> AsyncIterator[Database]:
+    """Yield an empty database of points."""
+    async with recycled.database(set_up, driver) as database:
+        yield database
 
 
 @pytest.fixture
-async def points(migrated: Database, ledger: Ledger, clock: FixedClock) -> AsyncIterator[Points]:
+async def points(database: Database, ledger: Ledger, clock: FixedClock) -> AsyncIterator[Points]:
     members = KnownMembers()
-    stores = StoreCopies(migrated, source=members, clock=clock)
-    items = ItemCopies(migrated, source=members, clock=clock)
+    stores = StoreCopies(database, source=members, clock=clock)
+    items = ItemCopies(database, source=members, clock=clock)
     programs = OneProgram(Programs((program_with(stamped=("coffee",)),)))
     hasher = IdentityHasher(bytes(32))
     recorder = Recorder(stores=stores, members=members, ledger=ledger, hasher=hasher, programs=programs, items=items)
     registrations = servicers(
-        migrated, recorder=recorder, programs=programs, signer=SIGNER, clocks=MongoChainClocks(migrated, system=clock)
+        database, recorder=recorder, programs=programs, signer=SIGNER, clocks=MongoChainClocks(database, system=clock)
     )
     async with served(registrations) as channel:
-        yield Points(channel, migrated, members, recorder)
+        yield Points(channel, database, members, recorder)
 
 
 @pytest.fixture
-async def ledger(migrated: Database) -> AsyncIterator[Ledger]:
-    ledger = ledger_on(migrated)
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    ledger = ledger_on(database)
     await ledger.start()
     yield ledger
     await ledger.stop()

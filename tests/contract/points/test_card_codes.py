@@ -11,7 +11,7 @@ from protos.members.v1 import cards_pb2
 from protos.points.v1 import points_pb2 as pb
 from services.kit.errors import Problem
 from services.kit.ids import make_id
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import Driver
 from services.kit.principal import Caller, Principal
 from services.kit.timestamps import to_timestamp
 from services.members.domain.cards import code_of
@@ -23,14 +23,16 @@ from services.points.usecases.record_purchases import NobodyError, Recorder, rec
 from tests.contract.points.desk import Points, receipt
 from tests.support.clock import START, FixedClock
 from tests.support.members_service import MembersService, enrollment, members_running, migrate_members, staff
+from tests.support.recycled import Recycled
 from tests.support.watched import Watched
 
 
 @pytest.fixture
-async def members(database: Database, mongo_url: str, clock: FixedClock) -> AsyncIterator[MembersService]:
-    beside = database.beside("members")
-    await migrate_members(beside)
-    async with members_running(beside, mongo_url, clock) as service:
+async def members(recycled: Recycled, driver: Driver, clock: FixedClock) -> AsyncIterator[MembersService]:
+    async with (
+        recycled.database(migrate_members, driver) as database,
+        members_running(database, recycled.mongo_url, clock) as service,
+    ):
         yield service
 
 

@@ -41,43 +41,43 @@ async def hear(database: Database, stores: StoreCopies, *events: Event) -> None:
     await database.in_transaction(partial(handler, events))
 
 
-async def test_an_enrolled_member_can_be_booked_without_asking_anybody(migrated: Database, ledger: Ledger) -> None:
-    stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
-    await hear(migrated, stores, event(MemberEnrolled(member_id="mem_ada"), "mem_ada"))
+async def test_an_enrolled_member_can_be_booked_without_asking_anybody(database: Database, ledger: Ledger) -> None:
+    stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
+    await hear(database, stores, event(MemberEnrolled(member_id="mem_ada"), "mem_ada"))
     assert recorded(await ledger.submit(command(opens_account=False))).booked.points == 100
 
 
-async def test_an_enrollment_heard_late_changes_nothing(migrated: Database, ledger: Ledger) -> None:
+async def test_an_enrollment_heard_late_changes_nothing(database: Database, ledger: Ledger) -> None:
     await ledger.submit(command())
-    stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
-    before = await migrated.collection(ACCOUNTS).find_one({"chain": "chn_1", "account": "mem_ada"})
-    await hear(migrated, stores, event(MemberEnrolled(member_id="mem_ada"), "mem_ada"))
-    assert await migrated.collection(ACCOUNTS).find_one({"chain": "chn_1", "account": "mem_ada"}) == before
+    stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
+    before = await database.collection(ACCOUNTS).find_one({"chain": "chn_1", "account": "mem_ada"})
+    await hear(database, stores, event(MemberEnrolled(member_id="mem_ada"), "mem_ada"))
+    assert await database.collection(ACCOUNTS).find_one({"chain": "chn_1", "account": "mem_ada"}) == before
 
 
-async def test_the_newest_version_of_a_store_is_kept(migrated: Database) -> None:
+async def test_the_newest_version_of_a_store_is_kept(database: Database) -> None:
     clock = FixedClock()
-    stores = StoreCopies(migrated, source=KnownMembers(), clock=clock)
-    await hear(migrated, stores, saved(2, "Asia/Tokyo"), saved(3, "Asia/Seoul"))
-    await hear(migrated, stores, saved(1, "Europe/Paris"))
+    stores = StoreCopies(database, source=KnownMembers(), clock=clock)
+    await hear(database, stores, saved(2, "Asia/Tokyo"), saved(3, "Asia/Seoul"))
+    await hear(database, stores, saved(1, "Europe/Paris"))
     found = await stores.stores("chn_1", frozenset({"sto_1"}))
     assert (found["sto_1"].version, found["sto_1"].time_zone) == (3, "Asia/Seoul")
 
 
-async def test_a_stores_region_is_kept_as_it_is(migrated: Database) -> None:
-    stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
-    await hear(migrated, stores, saved(1, "Asia/Tokyo", "$name"))
-    await hear(migrated, stores, saved(2, "Asia/Tokyo", "east"), saved(1, "Asia/Tokyo", "west"))
-    assert [store.region for store in await MongoStoreList(migrated).every("chn_1")] == ["east"]
-    await hear(migrated, stores, saved(3, "Asia/Tokyo", "$name"))
-    assert [store.region for store in await MongoStoreList(migrated).every("chn_1")] == ["$name"]
-    assert await MongoStoreList(migrated).every("chn_2") == []
+async def test_a_stores_region_is_kept_as_it_is(database: Database) -> None:
+    stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
+    await hear(database, stores, saved(1, "Asia/Tokyo", "$name"))
+    await hear(database, stores, saved(2, "Asia/Tokyo", "east"), saved(1, "Asia/Tokyo", "west"))
+    assert [store.region for store in await MongoStoreList(database).every("chn_1")] == ["east"]
+    await hear(database, stores, saved(3, "Asia/Tokyo", "$name"))
+    assert [store.region for store in await MongoStoreList(database).every("chn_1")] == ["$name"]
+    assert await MongoStoreList(database).every("chn_2") == []
 
 
-async def test_a_store_never_heard_of_is_asked_for_once_and_kept(migrated: Database) -> None:
-    stores = StoreCopies(migrated, source=KnownMembers(), clock=FixedClock())
+async def test_a_store_never_heard_of_is_asked_for_once_and_kept(database: Database) -> None:
+    stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
     assert (await stores.stores("chn_1", frozenset({"sto_2", "sto_9"}))).keys() == {"sto_2"}
-    kept = await migrated.collection(STORES).find_one({"chain": "chn_1", "store": "sto_2"}, {"_id": False})
+    kept = await database.collection(STORES).find_one({"chain": "chn_1", "store": "sto_2"}, {"_id": False})
     assert kept == {
         "chain": "chn_1",
         "store": "sto_2",

@@ -37,11 +37,11 @@ def days(database: Database) -> DayEnds:
 
 
 @pytest.fixture
-async def settling(migrated: Database, clock: FixedClock) -> AsyncIterator[Settling]:
-    ledger = group_commit(migrated, Outbox(migrated), PROGRAMS)
+async def settling(database: Database, clock: FixedClock) -> AsyncIterator[Settling]:
+    ledger = group_commit(database, Outbox(database), PROGRAMS)
     await ledger.start()
-    clocks = MongoChainClocks(migrated, system=clock)
-    yield Settling(MongoDueAccounts(migrated), ledger, make_id, Outbox(migrated), clocks)
+    clocks = MongoChainClocks(database, system=clock)
+    yield Settling(MongoDueAccounts(database), ledger, make_id, Outbox(database), clocks)
     await ledger.stop()
 
 

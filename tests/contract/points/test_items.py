@@ -13,7 +13,7 @@ from protos.events.v1.members_pb2 import MenuItemSaved
 from protos.members.v1 import chains_pb2
 from services.kit.errors import Problem
 from services.kit.ids import make_id
-from services.kit.mongo.database import Database
+from services.kit.mongo.database import Database, Driver
 from services.kit.outbox.events import Event
 from services.points.clients import MembersClient
 from services.points.consumers import MembersHandler
@@ -34,6 +34,7 @@ from tests.contract.points.desk import STAFF, KnownMembers, Points, receipt
 from tests.support.clock import START, FixedClock
 from tests.support.members_service import members_running, migrate_members, staff
 from tests.support.programs import OneProgram
+from tests.support.recycled import Recycled
 from tests.support.watched import Watched
 from tests.unit.points.receipts import LATER, purchase
 
@@ -65,33 +66,33 @@ async def hear(database: Database, items: ItemCopies, *events: Event) -> None:
     await database.in_transaction(partial(handler, events))
 
 
-async def test_the_newest_version_of_an_item_is_kept_for_its_chain(migrated: Database) -> None:
+async def test_the_newest_version_of_an_item_is_kept_for_its_chain(database: Database) -> None:
     members = KnownMembers()
-    items = copies_of(migrated, members)
-    await hear(migrated, items, saved(2, "snacks"), saved(3, "$drinks", "2026-03-01"))
-    await hear(migrated, items, saved(1, "soups"), saved(7, "theirs", chain="chn_2"))
+    items = copies_of(database, members)
+    await hear(database, items, saved(2, "snacks"), saved(3, "$drinks", "2026-03-01"))
+    await hear(database, items, saved(1, "soups"), saved(7, "theirs", chain="chn_2"))
     assert await items.items("chn_1", frozenset({"tea"})) == {"tea": TEA}
     assert (await items.items("chn_2", frozenset({"tea"})))["tea"].version == 7
     assert members.asked_items == []
 
 
-async def test_items_never_heard_of_are_asked_for_once_and_kept(migrated: Database) -> None:
+async def test_items_never_heard_of_are_asked_for_once_and_kept(database: Database) -> None:
     members = KnownMembers(menu={"tea": TEA, "egg": EGG, "rice": replace(EGG, code="rice")})
     both = {"tea": TEA, "egg": EGG}
-    for items in (copies_of(migrated, members), copies_of(migrated, members)):
+    for items in (copies_of(database, members), copies_of(database, members)):
         for _ in range(2):
             assert await items.items("chn_1", frozenset(both)) == both
     assert members.asked_items == [frozenset(both)]
-    kept = await migrated.collection(MENU_ITEMS).find({"chain": "chn_1"}, {"_id": False}).sort("code", 1).to_list(9)
+    kept = await database.collection(MENU_ITEMS).find({"chain": "chn_1"}, {"_id": False}).sort("code", 1).to_list(9)
     assert kept == [
         {"chain": "chn_1", "code": "egg", "version": 1, "category": "", "launched_on": ""},
         {"chain": "chn_1", "code": "tea", "version": 3, "category": "$drinks", "launched_on": "2026-03-01"},
     ]
 
 
-async def test_what_is_on_no_menu_is_remembered_for_a_minute(migrated: Database) -> None:
+async def test_what_is_on_no_menu_is_remembered_for_a_minute(database: Database) -> None:
     clock, members = FixedClock(), KnownMembers(menu={"tea": TEA})
-    items = copies_of(migrated, members, clock)
+    items = copies_of(database, members, clock)
     asked = frozenset({"tea", "junk"})
     assert await items.items("chn_1", asked) == {"tea": TEA}
     clock.move(timedelta(seconds=59))
@@ -104,10 +105,10 @@ async def test_what_is_on_no_menu_is_remembered_for_a_minute(migrated: Database)
 
 
 async def test_while_members_is_away_the_known_items_are_given_and_it_is_not_asked_again_at_once(
-    migrated: Database,
+    database: Database,
 ) -> None:
     clock, members = FixedClock(), KnownMembers(menu={"tea": TEA, "egg": EGG})
-    items = copies_of(migrated, members, clock)
+    items = copies_of(database, members, clock)
     await items.items("chn_1", frozenset({"tea"}))
     members.away = True
     for _ in range(2):
@@ -118,10 +119,10 @@ async def test_while_members_is_away_the_known_items_are_given_and_it_is_not_ask
     assert await items.items("chn_1", frozenset({"tea", "egg"})) == {"tea": TEA, "egg": EGG}
 
 
-async def test_memory_is_bounded(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "CACHE_SIZE", 2)
     members = KnownMembers()
-    items = copies_of(migrated, members)
+    items = copies_of(database, members)
     for code in ("a", "b", "c", "b", "a"):
         await items.items("chn_1", frozenset(code))
     assert members.asked_items == [frozenset(code) for code in ("a", "b", "c", "a")]
@@ -143,23 +144,23 @@ def listen(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[dict[str
 
 
 async def test_a_batch_is_one_question_to_the_database_and_none_when_its_items_are_known(
-    migrated: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    items = copies_of(migrated, KnownMembers())
+    items = copies_of(database, KnownMembers())
     await items.save([("chn_1", TEA), ("chn_1", EGG)])
-    filters = listen(migrated, monkeypatch)
+    filters = listen(database, monkeypatch)
     for _ in range(2):
         assert await items.items("chn_1", frozenset({"tea", "egg"})) == {"tea": TEA, "egg": EGG}
     assert filters == [{"chain": "chn_1", "code": {"$in": ["egg", "tea"]}}]
 
 
 async def test_more_codes_than_are_looked_up_one_by_one_are_one_question_too(
-    migrated: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members = KnownMembers(menu={"tea": TEA})
-    items = copies_of(migrated, members)
+    items = copies_of(database, members)
     await items.save([("chn_1", EGG), ("chn_1", replace(EGG, code="rice")), ("chn_2", TEA)])
-    filters = listen(migrated, monkeypatch)
+    filters = listen(database, monkeypatch)
     junk = frozenset(f"junk{number}" for number in range(room.MOST_BY_CODE))
     assert await items.items("chn_1", junk | {"egg", "tea"}) == {"egg": EGG, "tea": TEA}
     assert filters == [{"chain": "chn_1"}]
@@ -167,10 +168,12 @@ async def test_more_codes_than_are_looked_up_one_by_one_are_one_question_too(
 
 
 async def test_members_is_asked_by_code_or_for_its_whole_menu(
-    database: Database, mongo_url: str, clock: FixedClock
+    recycled: Recycled, driver: Driver, clock: FixedClock
 ) -> None:
-    await migrate_members(database)
-    async with members_running(database, mongo_url, clock) as service:
+    async with (
+        recycled.database(migrate_members, driver) as database,
+        members_running(database, recycled.mongo_url, clock) as service,
+    ):
         chain = await service.open_chain()
         menu = [chains_pb2.MenuItem(code="tea", name="Tea", category="$drinks", launched_on="2026-03-01")]
         menu += [chains_pb2.MenuItem(code=code, name="Egg") for code in ("egg", "rice")]

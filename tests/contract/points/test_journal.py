@@ -31,13 +31,13 @@ def points_of(row: dict[str, Any]) -> int:
     return int(found["available"])
 
 
-async def test_a_purchase_writes_account_entry_receipt_and_event_together(migrated: Database, ledger: Ledger) -> None:
+async def test_a_purchase_writes_account_entry_receipt_and_event_together(database: Database, ledger: Ledger) -> None:
     answer = recorded(await ledger.submit(command(purchase("R1", paid_minor=50_000))))
-    [account] = await rows(migrated, ACCOUNTS)
-    entry, level = sorted(await rows(migrated, ENTRIES), key=lambda row: row["version"])
-    [receipt] = await rows(migrated, RECEIPTS)
-    events = sorted(await rows(migrated, OUTBOX), key=lambda row: row["sequence"])
-    [lot] = await rows(migrated, LOTS)
+    [account] = await rows(database, ACCOUNTS)
+    entry, level = sorted(await rows(database, ENTRIES), key=lambda row: row["version"])
+    [receipt] = await rows(database, RECEIPTS)
+    events = sorted(await rows(database, OUTBOX), key=lambda row: row["sequence"])
+    [lot] = await rows(database, LOTS)
     assert (points_of(account), account["version"], account["events"]["sequence"]) == (500, 2, 2)
     assert (entry["amount"], entry["legs"]) == (500, [{"account": "program:issued", "amount": -500}])
     assert (lot["account"], lot["lot"], lot["free"], lot["open"]) == ("mem_ada", "pur_R1/points", 500, True)
@@ -48,23 +48,23 @@ async def test_a_purchase_writes_account_entry_receipt_and_event_together(migrat
     assert [row["aggregate"] for row in events] == ["mem_ada", "mem_ada"]
 
 
-async def test_a_repeated_receipt_gets_the_first_answer_and_writes_nothing(migrated: Database, ledger: Ledger) -> None:
+async def test_a_repeated_receipt_gets_the_first_answer_and_writes_nothing(database: Database, ledger: Ledger) -> None:
     first = recorded(await ledger.submit(command()))
-    before = await everything(migrated)
+    before = await everything(database)
     again = await ledger.submit(command())
     assert again == Recorded(first.booked, repeated_call=True)
-    assert await everything(migrated) == before
+    assert await everything(database) == before
 
 
-async def test_a_reused_number_is_refused_and_changes_nothing(migrated: Database, ledger: Ledger) -> None:
+async def test_a_reused_number_is_refused_and_changes_nothing(database: Database, ledger: Ledger) -> None:
     await ledger.submit(command())
-    before = await everything(migrated)
+    before = await everything(database)
     with pytest.raises(ReceiptReusedError):
         await ledger.submit(command(purchase(paid_minor=1)))
-    assert await everything(migrated) == before
+    assert await everything(database) == before
 
 
-async def test_a_bad_command_fails_alone(migrated: Database, ledger: Ledger) -> None:
+async def test_a_bad_command_fails_alone(database: Database, ledger: Ledger) -> None:
     answers = await ledger.submit_all(
         [
             command(purchase("R1")),
@@ -74,12 +74,12 @@ async def test_a_bad_command_fails_alone(migrated: Database, ledger: Ledger) -> 
         ]
     )
     assert [type(answer) for answer in answers] == [Recorded, ReceiptReusedError, NoAccountError, Recorded]
-    [account] = await rows(migrated, ACCOUNTS)
+    [account] = await rows(database, ACCOUNTS)
     assert (points_of(account), account["version"]) == (200, 2)
 
 
-async def test_two_replicas_on_the_same_accounts_book_everything_once(migrated: Database) -> None:
-    replicas = [ledger_on(migrated), ledger_on(migrated)]
+async def test_two_replicas_on_the_same_accounts_book_everything_once(database: Database) -> None:
+    replicas = [ledger_on(database), ledger_on(database)]
     for replica in replicas:
         await replica.start()
     # Each receipt is sent to both replicas at once; three members, so that every batch meets the other's accounts.
@@ -93,14 +93,14 @@ async def test_two_replicas_on_the_same_accounts_book_everything_once(migrated: 
         pair = answers[one : one + 2]
         assert pair[0].booked == pair[1].booked
         assert sorted(answer.repeated_call for answer in pair) == [False, True]
-    accounts = {row["account"]: row for row in await rows(migrated, ACCOUNTS)}
+    accounts = {row["account"]: row for row in await rows(database, ACCOUNTS)}
     for name, account in accounts.items():
-        entries = sorted(await rows(migrated, ENTRIES, account=name), key=lambda row: row["version"])
+        entries = sorted(await rows(database, ENTRIES, account=name), key=lambda row: row["version"])
         assert [row["version"] for row in entries] == list(range(1, len(entries) + 1))
         assert [row["kind"] for row in entries].count("purchase") == 20
         assert points_of(account) == sum(row["amount"] for row in entries) == points_of(entries[-1])
         assert account["head"] == entries[-1]["hash"]
-        told = [row["sequence"] for row in await rows(migrated, OUTBOX) if row["aggregate"] == name]
+        told = [row["sequence"] for row in await rows(database, OUTBOX) if row["aggregate"] == name]
         assert sorted(told) == list(range(1, account["events"]["sequence"] + 1))
 
 
@@ -114,7 +114,7 @@ async def submit_patiently(ledger: Ledger, one: BookPurchase) -> Recorded:
                 raise
 
 
-async def test_chains_do_not_see_each_other(migrated: Database, ledger: Ledger) -> None:
+async def test_chains_do_not_see_each_other(database: Database, ledger: Ledger) -> None:
     await ledger.submit_all([command(chain="chn_1"), command(chain="chn_2")])
-    [account] = await rows(migrated, ACCOUNTS)
+    [account] = await rows(database, ACCOUNTS)
     assert (account["chain"], points_of(account)) == ("chn_1", 100)

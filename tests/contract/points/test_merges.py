@@ -126,8 +126,8 @@ async def test_what_was_said_of_somebody_is_erased(points: Points) -> None:
 
 
 @pytest.fixture
-async def ledgers(migrated: Database) -> AsyncIterator[list[Ledger]]:
-    ledgers = [ledger_on(migrated) for _ in range(2)]
+async def ledgers(database: Database) -> AsyncIterator[list[Ledger]]:
+    ledgers = [ledger_on(database) for _ in range(2)]
     for one in ledgers:
         await one.start()
     yield ledgers
@@ -195,7 +195,7 @@ class Fire:
         return number
 
 
-async def test_merge_under_fire(migrated: Database, ledgers: list[Ledger]) -> None:
+async def test_merge_under_fire(database: Database, ledgers: list[Ledger]) -> None:
     fire = Fire(ledgers)
     for member in ("mem_ada", "mem_bob"):
         await fire.buy(f"first-{member}", member, Random(member))  # noqa: S311 - as above
@@ -203,10 +203,10 @@ async def test_merge_under_fire(migrated: Database, ledgers: list[Ledger]) -> No
     await asyncio.gather(*(fire.guest(f"g{number}", 12) for number in range(8)))
     fire.over = True
     assert await merging >= 3
-    whole = await MongoAccounts(migrated).accounts("chn_1", ["mem_ada", "mem_bob"])
+    whole = await MongoAccounts(database).accounts("chn_1", ["mem_ada", "mem_bob"])
     balances = [whole[name].account.balance("points") for name in ("mem_ada", "mem_bob")]
     assert sum(one.total - one.debt for one in balances) == fire.owed
     assert sum(one.held for one in balances) == 0
-    documents = await migrated.collection(ACCOUNTS).find({"chain": "chn_1"}).to_list(None)
+    documents = await database.collection(ACCOUNTS).find({"chain": "chn_1"}).to_list(None)
     assert sum(one["counts"]["visits"] for one in documents) == fire.receipts - 8 * 4
-    assert await verified(migrated, chain="chn_1") == []
+    assert await verified(database, chain="chn_1") == []

@@ -94,16 +94,16 @@ class Programs:
 
 
 @pytest.fixture
-async def programs(migrated: Database, clock: FixedClock) -> AsyncIterator[Programs]:
+async def programs(database: Database, clock: FixedClock) -> AsyncIterator[Programs]:
     members = KnownMembers()
     members.menu["latte"] = Item("latte", 1, "coffee", None)
-    kept = MongoPrograms(migrated, zones=KnownZones(), clock=clock)
-    items = ItemCopies(migrated, source=members, clock=clock)
+    kept = MongoPrograms(database, zones=KnownZones(), clock=clock)
+    items = ItemCopies(database, source=members, clock=clock)
     async with served(
-        [programs_servicer(migrated, kept, items, clocks=MongoChainClocks(migrated, system=clock))]
+        [programs_servicer(database, kept, items, clocks=MongoChainClocks(database, system=clock))]
     ) as channel:
         yield Programs(
-            channel, channel.stub(ProgramsStub), MongoJournal(migrated, Outbox(migrated), kept), clock, members
+            channel, channel.stub(ProgramsStub), MongoJournal(database, Outbox(database), kept), clock, members
         )
 
 

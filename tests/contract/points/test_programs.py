@@ -119,8 +119,8 @@ def zones() -> KnownZones:
 
 
 @pytest.fixture
-def office(migrated: Database, clock: FixedClock, zones: KnownZones) -> Office:
-    return Office(migrated, clock, zones)
+def office(database: Database, clock: FixedClock, zones: KnownZones) -> Office:
+    return Office(database, clock, zones)
 
 
 async def test_a_chain_begins_with_the_program_of_all_chains_in_its_own_zone(office: Office, zones: KnownZones) -> None:

@@ -88,12 +88,12 @@ class Sandbox:
 
 
 @pytest.fixture
-async def sandbox(migrated: Database, clock: FixedClock) -> AsyncIterator[Sandbox]:
-    ledger = group_commit(migrated, Outbox(migrated), LONDON)
+async def sandbox(database: Database, clock: FixedClock) -> AsyncIterator[Sandbox]:
+    ledger = group_commit(database, Outbox(database), LONDON)
     await ledger.start()
-    clocks = MongoChainClocks(migrated, system=clock)
-    settling = Settling(MongoDueAccounts(migrated), ledger, make_id, Outbox(migrated), clocks)
-    yield Sandbox(migrated, ledger, clocks, settling)
+    clocks = MongoChainClocks(database, system=clock)
+    settling = Settling(MongoDueAccounts(database), ledger, make_id, Outbox(database), clocks)
+    yield Sandbox(database, ledger, clocks, settling)
     await ledger.stop()
 
 
