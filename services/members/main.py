@@ -76,7 +76,7 @@ from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.enrollment import Desk, commit
 from services.members.usecases.households import HouseholdDesk
-from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
+from services.members.usecases.imports import ImportDesk
 from services.members.usecases.leaderboards import BoardDesk
 from services.members.usecases.members import MemberFinder
 from services.members.usecases.staff import StaffDesk
@@ -116,7 +116,6 @@ def servicers(
     clock: Clock,
     clocks: ChainClocks,
     payer_key: bytes,
-    consents: ConsentBook | None = None,
 ) -> tuple[GroupCommit[Enroll, Enrolled], list[Servicer]]:
     """Return the group commit, which must be started first, and what answers calls."""
     enrollments = GroupCommit(partial(commit, roll=MongoRoll(database, vault, outbox)), name="enrollments")
@@ -141,7 +140,7 @@ def servicers(
     imports = MongoImports(database, vault, outbox)
     for_jobs = MemberJobsServicer(
         desks=ImportDesks(
-            ImportDesk(chains=chains, units=imports, consents=consents or NoConsentBook(), make_id=make_id),
+            ImportDesk(chains=chains, units=imports, make_id=make_id),
             HouseholdDesk(
                 chains=chains, units=imports, found=MongoHouseholds(database), members=members, make_id=make_id
             ),

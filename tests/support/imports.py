@@ -1,7 +1,6 @@
 """Imports as their callers make them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -9,9 +8,6 @@ from protos.members.v1 import jobs_pb2 as pb
 from protos.members.v1 import members_pb2
 from protos.members.v1.jobs_pb2_grpc import MemberJobsStub
 from services.kit.principal import Principal
-from services.members.usecases.changes import Change
-from services.members.usecases.imports import Consent
-from services.members.usecases.units import Unit
 from tests.support.members_service import MembersService, staff
 
 if TYPE_CHECKING:
@@ -81,17 +77,3 @@ def counts(job: pb.ImportJob) -> tuple[int, int, int, int, int]:
 
 def refused(answer: pb.ImportRowsResponse) -> list[tuple[int, str, str]]:
     return [(one.row, one.code, one.field) for one in answer.refused_rows]
-
-
-@dataclass
-class PaperConsents:
-    """Consents in memory."""
-
-    noted: list[tuple[str, Consent]] = field(default_factory=list)
-
-    def check(self, consents: Sequence[Consent]) -> None:
-        pass
-
-    async def note(self, _unit: Unit, member: str, consents: Sequence[Consent], *, change: Change) -> None:
-        assert change.by == "staff:key_staff"
-        self.noted += [(member, one) for one in consents]

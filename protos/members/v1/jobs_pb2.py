@@ -28,7 +28,7 @@ from protos.common.v1 import page_pb2 as protos_dot_common_dot_v1_dot_page__pb2
 from protos.members.v1 import members_pb2 as protos_dot_members_dot_v1_dot_members__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/members/v1/jobs.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\x1a\x1bprotos/common/v1/page.proto\x1a\x1fprotos/members/v1/members.proto\"\xa6\x01\n\x16\x43reateImportJobRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x15\n\rrows_expected\x18\x04 \x01(\x03\x12\x36\n\nduplicates\x18\x05 \x01(\x0e\x32\".huitou.members.v1.DuplicatePolicy\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\"\xbd\x03\n\tImportJob\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x15\n\rrows_expected\x18\x04 \x01(\x03\x12\x36\n\nduplicates\x18\x05 \x01(\x0e\x32\".huitou.members.v1.DuplicatePolicy\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\x12\n\ncreated_by\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trows_done\x18\n \x01(\x03\x12\x10\n\x08\x65nrolled\x18\x0b \x01(\x03\x12\x0f\n\x07updated\x18\x0c \x01(\x03\x12\x0f\n\x07skipped\x18\r \x01(\x03\x12\x0f\n\x07refused\x18\x0e \x01(\x03\x12\x0e\n\x06merged\x18\x0f \x01(\x03\x12\x33\n\x0crefused_rows\x18\x10 \x03(\x0b\x32\x1d.huitou.members.v1.RefusedRow\x12\x13\n\x0blatest_rows\x18\x11 \x01(\x05\"6\n\nRefusedRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"Z\n\x0fImportedConsent\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07granted\x18\x03 \x01(\x08\x12\x14\n\x0ctext_version\x18\x04 \x01(\t\"\xa9\x02\n\x0bImportedRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12+\n\x07profile\x18\x02 \x01(\x0b\x32\x1a.huitou.members.v1.Profile\x12/\n\x0b\x65nrolled_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06source\x18\x04 \x01(\x0b\x32\x19.huitou.members.v1.Source\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x11\n\thousehold\x18\x06 \x01(\t\x12\x34\n\x08\x63onsents\x18\x07 \x03(\x0b\x32\".huitou.members.v1.ImportedConsent\x12\x18\n\x10unreadable_field\x18\x08 \x01(\t\x12\x13\n\x0btell_member\x18\t \x01(\x08\"`\n\x11ImportRowsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\x03\x12,\n\x04rows\x18\x03 \x03(\x0b\x32\x1e.huitou.members.v1.ImportedRow\"\xa3\x01\n\x12ImportRowsResponse\x12\x33\n\x0crefused_rows\x18\x01 \x03(\x0b\x32\x1d.huitou.members.v1.RefusedRow\x12-\n\x07members\x18\x02 \x03(\x0b\x32\x1c.huitou.members.v1.RowMember\x12)\n\x03job\x18\x03 \x01(\x0b\x32\x1c.huitou.members.v1.ImportJob\"+\n\tRowMember\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x11\n\tmember_id\x18\x02 \x01(\t\"\'\n\x15\x43loseImportJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"%\n\x13GetImportJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"=\n\x15ListImportJobsRequest\x12$\n\x04page\x18\x01 \x01(\x0b\x32\x16.huitou.common.v1.Page\"X\n\x16ListImportJobsResponse\x12*\n\x04jobs\x18\x01 \x03(\x0b\x32\x1c.huitou.members.v1.ImportJob\x12\x12\n\nend_cursor\x18\x02 \x01(\t\"9\n\tHousehold\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x12\n\nmember_ids\x18\x03 \x03(\t\"*\n\x14GetHouseholdsRequest\x12\x12\n\nmember_ids\x18\x01 \x03(\t\"\\\n\x15GetHouseholdsResponse\x12\x30\n\nhouseholds\x18\x01 \x03(\x0b\x32\x1c.huitou.members.v1.Household\x12\x11\n\tasked_ids\x18\x02 \x03(\t\"9\n\x16HouseholdMemberRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\t*\xa4\x01\n\x0f\x44uplicatePolicy\x12 \n\x1c\x44UPLICATE_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44UPLICATE_POLICY_SKIP\x10\x01\x12\x1b\n\x17\x44UPLICATE_POLICY_UPDATE\x10\x02\x12\x1b\n\x17\x44UPLICATE_POLICY_REFUSE\x10\x03\x12\x1a\n\x16\x44UPLICATE_POLICY_MERGE\x10\x04\x32\xbd\x07\n\nMemberJobs\x12s\n\x0f\x43reateImportJob\x12).huitou.members.v1.CreateImportJobRequest\x1a\x1c.huitou.members.v1.ImportJob\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12r\n\nImportRows\x12$.huitou.members.v1.ImportRowsRequest\x1a%.huitou.members.v1.ImportRowsResponse\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12q\n\x0e\x43loseImportJob\x12(.huitou.members.v1.CloseImportJobRequest\x1a\x1c.huitou.members.v1.ImportJob\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12m\n\x0cGetImportJob\x12&.huitou.members.v1.GetImportJobRequest\x1a\x1c.huitou.members.v1.ImportJob\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12~\n\x0eListImportJobs\x12(.huitou.members.v1.ListImportJobsRequest\x1a).huitou.members.v1.ListImportJobsResponse\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12y\n\rGetHouseholds\x12\'.huitou.members.v1.GetHouseholdsRequest\x1a(.huitou.members.v1.GetHouseholdsResponse\"\x15\xca\xf3\x18\x11\n\x01\x02\x12\x0cmembers:read\x12q\n\x0e\x41\x64\x64ToHousehold\x12).huitou.members.v1.HouseholdMemberRequest\x1a\x1c.huitou.members.v1.Household\"\x16\xca\xf3\x18\x12\n\x01\x02\x12\rmembers:write\x12v\n\x13RemoveFromHousehold\x12).huitou.members.v1.HouseholdMemberRequest\x1a\x1c.huitou.members.v1.Household\"\x16\xca\xf3\x18\x12\n\x01\x02\x12\rmembers:writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/members/v1/jobs.proto\x12\x11huitou.members.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/access.proto\x1a\x1bprotos/common/v1/page.proto\x1a\x1fprotos/members/v1/members.proto\"\xa6\x01\n\x16\x43reateImportJobRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x15\n\rrows_expected\x18\x04 \x01(\x03\x12\x36\n\nduplicates\x18\x05 \x01(\x0e\x32\".huitou.members.v1.DuplicatePolicy\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\"\xbd\x03\n\tImportJob\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x15\n\rrows_expected\x18\x04 \x01(\x03\x12\x36\n\nduplicates\x18\x05 \x01(\x0e\x32\".huitou.members.v1.DuplicatePolicy\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\x12\n\ncreated_by\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trows_done\x18\n \x01(\x03\x12\x10\n\x08\x65nrolled\x18\x0b \x01(\x03\x12\x0f\n\x07updated\x18\x0c \x01(\x03\x12\x0f\n\x07skipped\x18\r \x01(\x03\x12\x0f\n\x07refused\x18\x0e \x01(\x03\x12\x0e\n\x06merged\x18\x0f \x01(\x03\x12\x33\n\x0crefused_rows\x18\x10 \x03(\x0b\x32\x1d.huitou.members.v1.RefusedRow\x12\x13\n\x0blatest_rows\x18\x11 \x01(\x05\"6\n\nRefusedRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"\x82\x01\n\x0fImportedConsent\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07granted\x18\x03 \x01(\x08\x12\x14\n\x0ctext_version\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa9\x02\n\x0bImportedRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12+\n\x07profile\x18\x02 \x01(\x0b\x32\x1a.huitou.members.v1.Profile\x12/\n\x0b\x65nrolled_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06source\x18\x04 \x01(\x0b\x32\x19.huitou.members.v1.Source\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x11\n\thousehold\x18\x06 \x01(\t\x12\x34\n\x08\x63onsents\x18\x07 \x03(\x0b\x32\".huitou.members.v1.ImportedConsent\x12\x18\n\x10unreadable_field\x18\x08 \x01(\t\x12\x13\n\x0btell_member\x18\t \x01(\x08\"`\n\x11ImportRowsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\x03\x12,\n\x04rows\x18\x03 \x03(\x0b\x32\x1e.huitou.members.v1.ImportedRow\"\xa3\x01\n\x12ImportRowsResponse\x12\x33\n\x0crefused_rows\x18\x01 \x03(\x0b\x32\x1d.huitou.members.v1.RefusedRow\x12-\n\x07members\x18\x02 \x03(\x0b\x32\x1c.huitou.members.v1.RowMember\x12)\n\x03job\x18\x03 \x01(\x0b\x32\x1c.huitou.members.v1.ImportJob\"+\n\tRowMember\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x11\n\tmember_id\x18\x02 \x01(\t\"\'\n\x15\x43loseImportJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"%\n\x13GetImportJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"=\n\x15ListImportJobsRequest\x12$\n\x04page\x18\x01 \x01(\x0b\x32\x16.huitou.common.v1.Page\"X\n\x16ListImportJobsResponse\x12*\n\x04jobs\x18\x01 \x03(\x0b\x32\x1c.huitou.members.v1.ImportJob\x12\x12\n\nend_cursor\x18\x02 \x01(\t\"9\n\tHousehold\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x12\n\nmember_ids\x18\x03 \x03(\t\"*\n\x14GetHouseholdsRequest\x12\x12\n\nmember_ids\x18\x01 \x03(\t\"\\\n\x15GetHouseholdsResponse\x12\x30\n\nhouseholds\x18\x01 \x03(\x0b\x32\x1c.huitou.members.v1.Household\x12\x11\n\tasked_ids\x18\x02 \x03(\t\"9\n\x16HouseholdMemberRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\t*\xa4\x01\n\x0f\x44uplicatePolicy\x12 \n\x1c\x44UPLICATE_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44UPLICATE_POLICY_SKIP\x10\x01\x12\x1b\n\x17\x44UPLICATE_POLICY_UPDATE\x10\x02\x12\x1b\n\x17\x44UPLICATE_POLICY_REFUSE\x10\x03\x12\x1a\n\x16\x44UPLICATE_POLICY_MERGE\x10\x04\x32\xbd\x07\n\nMemberJobs\x12s\n\x0f\x43reateImportJob\x12).huitou.members.v1.CreateImportJobRequest\x1a\x1c.huitou.members.v1.ImportJob\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12r\n\nImportRows\x12$.huitou.members.v1.ImportRowsRequest\x1a%.huitou.members.v1.ImportRowsResponse\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12q\n\x0e\x43loseImportJob\x12(.huitou.members.v1.CloseImportJobRequest\x1a\x1c.huitou.members.v1.ImportJob\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12m\n\x0cGetImportJob\x12&.huitou.members.v1.GetImportJobRequest\x1a\x1c.huitou.members.v1.ImportJob\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12~\n\x0eListImportJobs\x12(.huitou.members.v1.ListImportJobsRequest\x1a).huitou.members.v1.ListImportJobsResponse\"\x17\xca\xf3\x18\x13\n\x01\x02\x12\x0emembers:import\x12y\n\rGetHouseholds\x12\'.huitou.members.v1.GetHouseholdsRequest\x1a(.huitou.members.v1.GetHouseholdsResponse\"\x15\xca\xf3\x18\x11\n\x01\x02\x12\x0cmembers:read\x12q\n\x0e\x41\x64\x64ToHousehold\x12).huitou.members.v1.HouseholdMemberRequest\x1a\x1c.huitou.members.v1.Household\"\x16\xca\xf3\x18\x12\n\x01\x02\x12\rmembers:write\x12v\n\x13RemoveFromHousehold\x12).huitou.members.v1.HouseholdMemberRequest\x1a\x1c.huitou.members.v1.Household\"\x16\xca\xf3\x18\x12\n\x01\x02\x12\rmembers:writeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,40 +51,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEMBERJOBS'].methods_by_name['AddToHousehold']._serialized_options = b'\312\363\030\022\n\001\002\022\rmembers:write'
   _globals['_MEMBERJOBS'].methods_by_name['RemoveFromHousehold']._loaded_options = None
   _globals['_MEMBERJOBS'].methods_by_name['RemoveFromHousehold']._serialized_options = b'\312\363\030\022\n\001\002\022\rmembers:write'
-  _globals['_DUPLICATEPOLICY']._serialized_start=2041
-  _globals['_DUPLICATEPOLICY']._serialized_end=2205
+  _globals['_DUPLICATEPOLICY']._serialized_start=2082
+  _globals['_DUPLICATEPOLICY']._serialized_end=2246
   _globals['_CREATEIMPORTJOBREQUEST']._serialized_start=178
   _globals['_CREATEIMPORTJOBREQUEST']._serialized_end=344
   _globals['_IMPORTJOB']._serialized_start=347
   _globals['_IMPORTJOB']._serialized_end=792
   _globals['_REFUSEDROW']._serialized_start=794
   _globals['_REFUSEDROW']._serialized_end=848
-  _globals['_IMPORTEDCONSENT']._serialized_start=850
-  _globals['_IMPORTEDCONSENT']._serialized_end=940
-  _globals['_IMPORTEDROW']._serialized_start=943
-  _globals['_IMPORTEDROW']._serialized_end=1240
-  _globals['_IMPORTROWSREQUEST']._serialized_start=1242
-  _globals['_IMPORTROWSREQUEST']._serialized_end=1338
-  _globals['_IMPORTROWSRESPONSE']._serialized_start=1341
-  _globals['_IMPORTROWSRESPONSE']._serialized_end=1504
-  _globals['_ROWMEMBER']._serialized_start=1506
-  _globals['_ROWMEMBER']._serialized_end=1549
-  _globals['_CLOSEIMPORTJOBREQUEST']._serialized_start=1551
-  _globals['_CLOSEIMPORTJOBREQUEST']._serialized_end=1590
-  _globals['_GETIMPORTJOBREQUEST']._serialized_start=1592
-  _globals['_GETIMPORTJOBREQUEST']._serialized_end=1629
-  _globals['_LISTIMPORTJOBSREQUEST']._serialized_start=1631
-  _globals['_LISTIMPORTJOBSREQUEST']._serialized_end=1692
-  _globals['_LISTIMPORTJOBSRESPONSE']._serialized_start=1694
-  _globals['_LISTIMPORTJOBSRESPONSE']._serialized_end=1782
-  _globals['_HOUSEHOLD']._serialized_start=1784
-  _globals['_HOUSEHOLD']._serialized_end=1841
-  _globals['_GETHOUSEHOLDSREQUEST']._serialized_start=1843
-  _globals['_GETHOUSEHOLDSREQUEST']._serialized_end=1885
-  _globals['_GETHOUSEHOLDSRESPONSE']._serialized_start=1887
-  _globals['_GETHOUSEHOLDSRESPONSE']._serialized_end=1979
-  _globals['_HOUSEHOLDMEMBERREQUEST']._serialized_start=1981
-  _globals['_HOUSEHOLDMEMBERREQUEST']._serialized_end=2038
-  _globals['_MEMBERJOBS']._serialized_start=2208
-  _globals['_MEMBERJOBS']._serialized_end=3165
+  _globals['_IMPORTEDCONSENT']._serialized_start=851
+  _globals['_IMPORTEDCONSENT']._serialized_end=981
+  _globals['_IMPORTEDROW']._serialized_start=984
+  _globals['_IMPORTEDROW']._serialized_end=1281
+  _globals['_IMPORTROWSREQUEST']._serialized_start=1283
+  _globals['_IMPORTROWSREQUEST']._serialized_end=1379
+  _globals['_IMPORTROWSRESPONSE']._serialized_start=1382
+  _globals['_IMPORTROWSRESPONSE']._serialized_end=1545
+  _globals['_ROWMEMBER']._serialized_start=1547
+  _globals['_ROWMEMBER']._serialized_end=1590
+  _globals['_CLOSEIMPORTJOBREQUEST']._serialized_start=1592
+  _globals['_CLOSEIMPORTJOBREQUEST']._serialized_end=1631
+  _globals['_GETIMPORTJOBREQUEST']._serialized_start=1633
+  _globals['_GETIMPORTJOBREQUEST']._serialized_end=1670
+  _globals['_LISTIMPORTJOBSREQUEST']._serialized_start=1672
+  _globals['_LISTIMPORTJOBSREQUEST']._serialized_end=1733
+  _globals['_LISTIMPORTJOBSRESPONSE']._serialized_start=1735
+  _globals['_LISTIMPORTJOBSRESPONSE']._serialized_end=1823
+  _globals['_HOUSEHOLD']._serialized_start=1825
+  _globals['_HOUSEHOLD']._serialized_end=1882
+  _globals['_GETHOUSEHOLDSREQUEST']._serialized_start=1884
+  _globals['_GETHOUSEHOLDSREQUEST']._serialized_end=1926
+  _globals['_GETHOUSEHOLDSRESPONSE']._serialized_start=1928
+  _globals['_GETHOUSEHOLDSRESPONSE']._serialized_end=2020
+  _globals['_HOUSEHOLDMEMBERREQUEST']._serialized_start=2022
+  _globals['_HOUSEHOLDMEMBERREQUEST']._serialized_end=2079
+  _globals['_MEMBERJOBS']._serialized_start=2249
+  _globals['_MEMBERJOBS']._serialized_end=3206
 # @@protoc_insertion_point(module_scope)

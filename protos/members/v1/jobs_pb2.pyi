@@ -208,13 +208,18 @@ class ImportedConsent(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     GRANTED_FIELD_NUMBER: _builtins.int
     TEXT_VERSION_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
-    """"email", "sms", "wechat" …."""
+    """"sms", "email", "push", "wechat", "phone" or "post"."""
     purpose: _builtins.str
-    """"marketing", "service" …."""
+    """"marketing", "profiling", "service" or "partner_sharing"."""
     granted: _builtins.bool
     text_version: _builtins.str
     """Which text the guest was shown."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When; unset: on joining, so that whatever the member said since it is known here holds."""
+
     def __init__(
         self,
         *,
@@ -222,10 +227,11 @@ class ImportedConsent(_message.Message):
         purpose: _builtins.str = ...,
         granted: _builtins.bool = ...,
         text_version: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "granted", b"granted", "purpose", b"purpose", "text_version", b"text_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "channel", b"channel", "granted", b"granted", "purpose", b"purpose", "text_version", b"text_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -265,7 +271,9 @@ class ImportedRow(_message.Message):
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
-    def consents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedConsent]: ...
+    def consents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedConsent]:
+        """Up to 50."""
+
     def __init__(
         self,
         *,

@@ -20,9 +20,9 @@ from services.members.usecases.households import (
     get_households,
     remove_from_household,
 )
+from services.members.usecases.import_consents import WrittenConsent
 from services.members.usecases.import_rows import import_rows
 from services.members.usecases.imports import (
-    Consent,
     ImportDesk,
     ImportRow,
     WantedImport,
@@ -175,10 +175,15 @@ def _row(row: pb.ImportedRow) -> ImportRow:
         ),
         tags=tuple(row.tags),
         household=row.household,
-        consents=tuple(Consent(one.channel, one.purpose, one.granted, one.text_version) for one in row.consents),
+        consents=tuple(_consent(one) for one in row.consents),
         unreadable=row.unreadable_field,
         tell_member=row.tell_member,
     )
+
+
+def _consent(one: pb.ImportedConsent) -> WrittenConsent:
+    at = moment(one.at) if one.HasField("at") else None
+    return WrittenConsent(one.channel, one.purpose, one.granted, one.text_version, at)
 
 
 def _refused(one: Refused) -> pb.RefusedRow:

@@ -112,18 +112,19 @@ async def record_within(unit: Unit, said: Sequence[tuple[Member, Consent]]) -> N
     """Record in a unit of work that does more besides. A member is kept, so that no merge or erasure comes between."""
     members = {member.id: member for member, _ in said}
     before = await held_by(unit, list(members.values()))
-    await unit.consents.add([replace(one, member=member.id) for member, one in said])
+    added = [replace(one, member=member.id) for member, one in said]
+    await unit.consents.add(added)
+    by_member = _by_member(added)
     for member in members.values():
         unit.keep(member)
-        added = [one for whose, one in said if whose.id == member.id]
-        after = latest([*before[member.id].values(), *added])
+        after = latest([*before[member.id].values(), *by_member[member.id]])
         _tell(unit, member.id, changed(before[member.id], after))
 
 
 async def held_by(unit: Unit, members: Sequence[Member]) -> Mapping[str, Mapping[Topic, Consent]]:
     """Return what each of the members agrees to or has taken back, whichever of its ids it was said under."""
-    found = await unit.consents.latest([id_ for member in members for id_ in member.ids])
-    return {member.id: latest(one for one in found if one.member in member.ids) for member in members}
+    by_id = _by_member(await unit.consents.latest([id_ for member in members for id_ in member.ids]))
+    return {member.id: latest(_said_by(member, by_id)) for member in members}
 
 
 async def tell_regrouped(unit: Unit, before: Member, after: Member, *, now: datetime) -> None:

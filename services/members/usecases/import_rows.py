@@ -33,6 +33,7 @@ from services.members.usecases.chains import callers_chain
 from services.members.usecases.changes import Change
 from services.members.usecases.enrollment import written_identities
 from services.members.usecases.identities import IdentityLostError
+from services.members.usecases.import_consents import check_written, record_written
 from services.members.usecases.import_scene import Scene, load_scene
 from services.members.usecases.imports import ImportDesk, ImportRow, ImportUnit
 from services.members.usecases.limits import check_count
@@ -123,7 +124,7 @@ class _Rows:
                 raise NoIdentityError(field="profile.identities")
             if row.household:
                 check_code(row.household, field="household")
-            self._desk.consents.check(row.consents)
+            check_written(row.consents, change=self._change)
             check_profile(replace(row.profile, identities=found), today=self._change.now.date())
             check_tags(row.tags)
         except Problem as problem:
@@ -265,5 +266,7 @@ class _Rows:
         await self._flush()
         for code, members in scene.joined.items():
             await self._unit.join(scene.households[code], members)
-        for member, consents in scene.consents:
-            await self._desk.consents.note(self._unit, scene.end_of(member), consents, change=self._change)
+        agreed = await self._unit.members([scene.end_of(member) for member, _ in scene.consents])
+        written = [(agreed[scene.end_of(member)], consents) for member, consents in scene.consents]
+        ids = [self._desk.make_id("con", self._change.now) for _, consents in written for _ in consents]
+        await record_written(self._unit, written, change=self._change, ids=ids)

@@ -10,7 +10,8 @@ from services.members.domain.households import Household
 from services.members.domain.identities import IdentityKind
 from services.members.domain.imports import ImportJob, Policy
 from services.members.domain.merging import MOST_MERGES
-from services.members.usecases.imports import Consent, ImportRow, ImportUnit
+from services.members.usecases.import_consents import WrittenConsent
+from services.members.usecases.imports import ImportRow, ImportUnit
 from services.members.usecases.units import Held
 
 ALIAS, HOME, HOUSE, ONLY = b"alias\0", b"home\0", b"house\0", b"only\0"
@@ -27,7 +28,7 @@ class Scene:
     households: dict[str, Household] = field(default_factory=dict)  # as they were, or new and empty
     homes: dict[str, str] = field(default_factory=dict)  # the code of the household that an id is in
     joined: dict[str, list[str]] = field(default_factory=dict)  # who came by these rows, by code
-    consents: list[tuple[str, Sequence[Consent]]] = field(default_factory=list)
+    consents: list[tuple[str, Sequence[WrittenConsent]]] = field(default_factory=list)
     rehearsed_members: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)  # who went into whom by these rows
 

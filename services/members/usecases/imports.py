@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from services.kit.errors import Kind, Problem
 from services.kit.ids import MakeId
 from services.kit.principal import Principal
 from services.members.domain.chains import Chain
@@ -16,20 +15,11 @@ from services.members.domain.profiles import Profile
 from services.members.usecases.chains import ChainFinder, callers_chain
 from services.members.usecases.changes import Change
 from services.members.usecases.households import HouseholdUnit
+from services.members.usecases.import_consents import WrittenConsent
 from services.members.usecases.members import WrittenIdentity
-from services.members.usecases.units import CommandKey, Unit
+from services.members.usecases.units import CommandKey
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A consent as a file has it: for which channel and purpose, yes or no, and by which version of the text."""
-
-    channel: str
-    purpose: str
-    granted: bool
-    text_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +33,9 @@ class ImportRow:
     source: Source = field(default_factory=Source)
     tags: tuple[str, ...] = ()
     household: str = ""
-    consents: tuple[Consent, ...] = ()
+    consents: tuple[WrittenConsent, ...] = ()
     unreadable: str = ""
     tell_member: bool = False
-
-
-class ConsentsNotTakenError(Problem):
-    """This platform does not take consents from files yet. Leave the columns out."""
-
-    kind = Kind.REFUSED
-    code = "CONSENTS_NOT_TAKEN"
-
-
-class ConsentBook(Protocol):
-    """Where consents go."""
-
-    def check(self, consents: Sequence[Consent]) -> None:
-        """Raise a Problem for what cannot be kept, before anything of the row is done."""
-
-    async def note(self, unit: Unit, member: str, consents: Sequence[Consent], *, change: Change) -> None:
-        """Keep the member's consents in the unit's transaction."""
-
-
-class NoConsentBook:
-    """Nobody takes consents: rows that have some are refused, as losing them would be worse."""
-
-    def check(self, consents: Sequence[Consent]) -> None:
-        """Refuse any."""
-        if consents:
-            raise ConsentsNotTakenError(field="consents")
-
-    async def note(self, _unit: Unit, _member: str, _consents: Sequence[Consent], *, change: Change) -> None:
-        """Do nothing: none has passed `check`."""
 
 
 class ImportUnit(HouseholdUnit, Protocol):
@@ -120,7 +81,6 @@ class ImportDesk:
 
     chains: ChainFinder
     units: ImportUnits
-    consents: ConsentBook
     make_id: MakeId
 
 

@@ -1,26 +1,24 @@
 """Imports of members, over a real connection and on the real database."""
 
+from datetime import timedelta
+
 import pytest
 
+from protos.members.v1 import care_pb2, members_pb2
 from protos.members.v1 import jobs_pb2 as pb
-from protos.members.v1 import members_pb2
-from services.kit.mongo.chain_clocks import MongoChainClocks
-from services.kit.mongo.database import Database
-from services.kit.outbox.outbox import OUTBOX, Outbox
-from services.members.main import servicers
-from tests.support.clock import FixedClock
-from tests.support.imports import Importer, PaperConsents, counts, refused, row
+from services.kit.outbox.outbox import OUTBOX
+from services.kit.timestamps import from_timestamp, to_timestamp
+from tests.support.clock import START
+from tests.support.imports import Importer, counts, refused, row
 from tests.support.members_service import (
-    PAYER_KEY,
     MembersService,
     enrollment,
     external,
     phone,
     staff,
-    vault_of,
 )
-from tests.support.served import served
 
+CHANGED = "huitou.events.v1.ConsentChanged"
 LI, WANG, MA = phone("+8613800138000"), phone("+8613800138001"), phone("+8613800138002")
 
 
@@ -172,29 +170,57 @@ async def test_an_erased_member_has_no_home(importer: Importer, service: Members
     assert (await service.everything())["homes"] == []
 
 
-async def test_consents_go_where_they_are_kept(database: Database, mongo_url: str, clock: FixedClock) -> None:
-    book, clocks = PaperConsents(), MongoChainClocks(database, system=clock)
-    said = pb.ImportedConsent(channel="sms", purpose="marketing", granted=True, text_version="3")
-    for consents in (None, book):
-        enrollments, registrations = servicers(
-            database,
-            vault_of(database),
-            Outbox(database),
-            clock=clock,
-            clocks=clocks,
-            payer_key=PAYER_KEY,
-            consents=consents,
-        )
-        await enrollments.start()
-        async with served(registrations) as channel:
-            service = MembersService.over(channel, database, mongo_url)
-            importer = Importer(service, await service.open_chain())
-            answer = await importer.send(await importer.open(), 0, row(2, LI, consents=[said]))
-            outcome = refused(answer), await importer.owners(LI)
-        await enrollments.stop()
-        if consents is None:
-            assert outcome == ([(2, "CONSENTS_NOT_TAKEN", "consents")], [""])
-        else:
-            assert outcome[0] == []
-            noted = [(member, one.channel, one.granted) for member, one in book.noted]
-            assert noted == [(outcome[1][0], "sms", True)]
+def agreed(channel: str = "sms", *, granted: bool = True, days_ago: int | None = None) -> pb.ImportedConsent:
+    at = None if days_ago is None else to_timestamp(START - timedelta(days=days_ago))
+    return pb.ImportedConsent(channel=channel, purpose="marketing", granted=granted, text_version="3", at=at)
+
+
+async def consents_of(importer: Importer, *identities: members_pb2.Identity) -> list[list[tuple[int, bool, str, int]]]:
+    """Return what each agrees to: channel, yes or no, the text's version, and how many days ago it was said."""
+    service, ids = importer.service, await importer.owners(*identities)
+    request = care_pb2.GetConsentsRequest(member_ids=ids)
+    answer = await service.call(service.care.GetConsents, request, importer.by)
+    by_member = {
+        of.member_id: [
+            (one.channel, one.granted, one.text_version, (START - from_timestamp(one.at)).days) for one in of.consents
+        ]
+        for of in answer.members
+    }
+    return [by_member[id_] for id_ in ids]
+
+
+async def test_consents_come_along(importer: Importer, service: MembersService) -> None:
+    job = await importer.open("UPDATE")
+    joined = to_timestamp(START - timedelta(days=30))
+    first = row(2, LI, enrolled_at=joined, consents=[agreed(), agreed("email", days_ago=5)])
+    answer = await importer.send(job, 0, first, row(3, WANG, consents=[agreed(granted=False, days_ago=1)]))
+    assert refused(answer) == []
+    of_li = [(care_pb2.CONTACT_CHANNEL_EMAIL, True, "3", 5), (care_pb2.CONTACT_CHANNEL_SMS, True, "3", 30)]
+    assert await consents_of(importer, LI, WANG) == [of_li, [(care_pb2.CONTACT_CHANNEL_SMS, False, "3", 1)]]
+    told = await service.database.collection(OUTBOX).find({"chain": importer.chain}).to_list()
+    assert sorted(one["type"] for one in told if one["type"].endswith("ConsentChanged")) == [CHANGED, CHANGED]
+    # What was said later holds, whatever an older file has; and the latest rows are not done twice.
+    again = [row(4, WANG, consents=[agreed(days_ago=2)]), row(5, LI, consents=[agreed(granted=False, days_ago=3)])]
+    await importer.send(job, 2, *again)
+    before = await service.everything()
+    await importer.send(job, 2, *again)
+    assert await service.everything() == before
+    of_li[1] = (care_pb2.CONTACT_CHANNEL_SMS, False, "3", 3)
+    assert await consents_of(importer, LI, WANG) == [of_li, [(care_pb2.CONTACT_CHANNEL_SMS, False, "3", 1)]]
+
+
+async def test_a_row_with_a_consent_that_nobody_can_have_given_is_refused_whole(importer: Importer) -> None:
+    job = await importer.open()
+    wrong = [agreed("pigeon"), agreed(days_ago=-1), pb.ImportedConsent(channel="sms", purpose="x", granted=True)]
+    answer = await importer.send(job, 0, *(row(number, LI, consents=[one]) for number, one in enumerate(wrong)))
+    assert refused(answer) == [
+        (0, "INVALID_CONSENT", "consents.0"),
+        (1, "INVALID_CONSENT", "consents.0.at"),
+        (2, "INVALID_CONSENT", "consents.0"),
+    ]
+    assert await importer.owners(LI) == [""]
+
+
+async def test_a_dry_run_records_no_consent(importer: Importer, service: MembersService) -> None:
+    await importer.send(await importer.open(dry_run=True), 0, row(2, LI, consents=[agreed()]))
+    assert (await service.everything())["consents"] == []
