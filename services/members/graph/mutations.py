@@ -9,7 +9,9 @@ from services.members.graph.configuration import ChainConfigurationMutation
 from services.members.graph.consents import ConsentMutation
 from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
+from services.members.graph.households import HouseholdMutation
 from services.members.graph.identities import IdentityMutation
+from services.members.graph.imports import ImportMutation
 from services.members.graph.leaderboards import LeaderboardMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation
@@ -27,6 +29,8 @@ class Mutation(
     ChainConfigurationMutation,
     StaffMutation,
     LeaderboardMutation,
+    ImportMutation,
+    HouseholdMutation,
     ApiKeyMutation,
 ):
     """All of it."""

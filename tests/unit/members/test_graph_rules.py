@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.members.v1 import care_pb2, chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
+from protos.members.v1 import care_pb2, chains_pb2, configuration_pb2, directory_pb2, jobs_pb2, members_pb2, staff_pb2
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -58,6 +58,14 @@ CALLS = {
     ("Member", "consents"): "GetConsents",
     ("Member", "consentHistory"): "ListConsents",
     ("Mutation", "recordConsents"): "RecordConsents",
+    ("Query", "importJob"): "GetImportJob",
+    ("Query", "importJobs"): "ListImportJobs",
+    ("Mutation", "createImportJob"): "CreateImportJob",
+    ("Mutation", "importRows"): "ImportRows",
+    ("Mutation", "closeImportJob"): "CloseImportJob",
+    ("Member", "household"): "GetHouseholds",
+    ("Mutation", "addToHousehold"): "AddToHousehold",
+    ("Mutation", "removeFromHousehold"): "RemoveFromHousehold",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -66,6 +74,7 @@ METHODS = (
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
+    | rules(jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"])
 )
 RULES = {
     (type_.name, name): rule
