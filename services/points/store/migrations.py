@@ -7,6 +7,7 @@ from services.kit.outbox.outbox import Outbox
 from services.kit.rabbit.cursors import seed_cursors
 from services.kit.rabbit.sequencing import Origin
 from services.points.events.told import STREAM
+from services.points.store import referrals
 from services.points.store.collections import ACCOUNTS, INDEXES
 
 SEEDED_AT_ONCE = 1_000
@@ -50,4 +51,5 @@ MIGRATIONS = (
     Migration(6, "sums of sales, and cursors for the ledger's own events", _sixth),
     Migration(7, "programs, their drafts, and the chains' zones", _first),
     Migration(8, "merges that wait, and erasures", _first),
+    Migration(9, "rewards of referrals that wait", referrals.set_up),
 )
