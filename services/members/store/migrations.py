@@ -12,6 +12,7 @@ from services.members.store import (
     households,
     imports,
     looks,
+    referrals,
     sealing,
     staff_collections,
     timeline,
@@ -50,4 +51,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(6, "cards", cards.set_up),
         Migration(7, "what members agree to", consents.set_up),
         Migration(8, "imports and households", _jobs),
+        Migration(9, "referrals and their codes", referrals.set_up),
     )

@@ -16,10 +16,8 @@ from services.kit.outbox.events import Event
 from services.kit.outbox.outbox import OUTBOX
 from services.kit.principal import Caller, Principal
 from services.kit.timestamps import to_timestamp
-from services.members.consumers import PortraitHandler
-from services.members.store.portraits import MongoPortraits
 from tests.support.clock import START, FixedClock
-from tests.support.members_service import MembersService, enrollment, external, phone, staff
+from tests.support.members_service import MembersService, enrollment, external, phone, portrait_handler, staff
 
 LI, MING = "+8613800138000", "+8613900139000"
 
@@ -67,7 +65,7 @@ async def bought(service: MembersService, chain: str, member: str, *numbers: int
     ]
 
     async def apply(session: Session) -> None:
-        await PortraitHandler(lambda held: MongoPortraits(service.database, held))(events, session)
+        await portrait_handler(service.database)(events, session)
 
     await service.database.in_transaction(apply)
 
