@@ -133,5 +133,5 @@ def closed(referrals: Sequence[Referral], bought_at: datetime, *, person: str, r
 
 
 def above(referrals: Collection[Referral]) -> frozenset[str]:
-    """Return the ids of those who brought somebody by these referrals; void ones brought nobody."""
-    return frozenset(one.referrer for one in referrals if one.state is not ReferralState.VOID)
+    """Return the ids of those who brought somebody by these referrals; void ones are part of a ring, too."""
+    return frozenset(one.referrer for one in referrals)

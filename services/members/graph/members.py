@@ -11,6 +11,7 @@ from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.graph import Caller, GraphContext, Info, Instant, Money, SafeInt, allow, field, instant, loader
 from services.members.graph.chains import EVERYBODY, Store, stores
 from services.members.graph.consents import ConsentFields
+from services.members.graph.referrals import ReferralFields
 
 READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="members:read")
 
@@ -148,7 +149,7 @@ class Visits:
 
 
 @strawberry.federation.type(keys=["id"], description="A guest of the chain, wherever met.")
-class Member(ConsentFields):
+class Member(ConsentFields, ReferralFields):
     """What members knows of a member."""
 
     id: strawberry.ID = strawberry.field(description="`mem_…`.")

@@ -204,5 +204,5 @@ async def _referrers(unit: Unit, member: Member, referrals: Sequence[Referral]) 
 async def get_referrals(ids: Sequence[str], *, caller: Principal, book: ReferralBook) -> Mapping[str, MemberReferrals]:
     """Return the referrals of members by the ids that were asked for; of a guest the own only."""
     check_count(ids, field="memberIds")
-    found = await book.overview(caller.chain, set(ids)) if ids else {}
+    found = await book.overview(caller.chain, list(dict.fromkeys(ids))) if ids else {}
     return {asked: one for asked, one in found.items() if caller.kind is not Caller.MEMBER or caller.id in one.ids}
