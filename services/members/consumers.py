@@ -27,10 +27,11 @@ class PortraitHandler:
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Take `events` in within the transaction of `session`."""
-        told = [one for event in events if (one := _told(event)) is not None]
-        if first := await take_in(told, portraits=self._portraits(session)):
+        told = {event.id: one for event in events if (one := _told(event)) is not None}
+        if first := await take_in(list(told.values()), portraits=self._portraits(session)):
             nows = await self._clocks.each(one.chain for one in first)
-            await complete_all(first, work=self._completing(session), nows=nows)
+            traces = {told[event.id].ref: event.traceparent for event in events if event.id in told}
+            await complete_all(first, work=self._completing(session), nows=nows, traces=traces)
 
 
 def _told(event: Event) -> Happening | None:

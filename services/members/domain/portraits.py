@@ -42,23 +42,24 @@ def taken_in(
 
 @dataclass(frozen=True, slots=True)
 class FirstPurchase:
-    """A member has bought for the first time, under whichever id."""
+    """A member has bought for the first time, under whichever id; `ref` is the purchase."""
 
     chain: str
     member: str
     at: datetime
+    ref: str
 
 
 def first_purchases(
     told: Sequence[Happening], portraits: Mapping[InChain, Portrait], *, gone_to: Mapping[InChain, InChain]
 ) -> list[FirstPurchase]:
     """Return who, by these portraits of before, has bought for the first time, and when of all that is told of it."""
-    first: dict[InChain, datetime] = {}
+    first: dict[InChain, Happening] = {}
     for one in told:
         key = gone_to.get((one.chain, one.member), (one.chain, one.member))
         if one.kind is HappeningKind.PURCHASE and not portraits[key].visits.count:
-            first[key] = min(first.get(key, one.at), one.at)
-    return [FirstPurchase(chain, member, at) for (chain, member), at in first.items()]
+            first[key] = min(first.get(key, one), one, key=lambda each: (each.at, each.ref))
+    return [FirstPurchase(chain, member, one.at, one.ref) for (chain, member), one in first.items()]
 
 
 def portrait_from(happenings: Iterable[Happening]) -> Portrait:

@@ -21,8 +21,10 @@ class MongoCompleting:
         """Return those of `members`, each by the id that it has now, who were brought and have not bought yet."""
         return await OpenReferrals(self._database, self._session).brought(chain, members)
 
-    async def run(self, chain: str, body: Callable[[Unit], Awaitable[None]], *, now: datetime) -> None:
+    async def run(
+        self, chain: str, body: Callable[[Unit], Awaitable[None]], *, now: datetime, traceparent: str
+    ) -> None:
         """Do `body` in the transaction."""
         unit = MongoUnit(self._database, self._vault, self._session, chain=chain, now=now)
         await body(unit)
-        await unit.write(self._outbox, traceparent="")
+        await unit.write(self._outbox, traceparent=traceparent)

@@ -64,7 +64,9 @@ class Completing(Protocol):
     async def brought(self, chain: str, members: Collection[str]) -> Collection[str]:
         """Return those of `members`, each by the id that it has now, who were brought and have not bought yet."""
 
-    async def run(self, chain: str, body: Callable[[Unit], Awaitable[None]], *, now: datetime) -> None:
+    async def run(
+        self, chain: str, body: Callable[[Unit], Awaitable[None]], *, now: datetime, traceparent: str
+    ) -> None:
         """Do `body` in the transaction."""
 
 
@@ -91,11 +93,13 @@ async def set_referrer(member_id: str, said: str, *, change: Change, desk: Chang
     """Note who brought the member, by that one's code. Only for who has bought nothing and was brought by nobody."""
     referral_id = desk.make_id("rfl", change.now)
 
+    wanted = _named(member_id, change.caller)
+
     async def body(unit: Unit, _chain: Chain, command: CommandKey) -> SetReferral:
         if (first := await unit.answered(command)) is not None:
             brought, _, referral = first.decode().partition(" ")
             return SetReferral(brought, referral, repeated_call=True)
-        member = await own_member(unit, member_id, change.caller)
+        member = await own_member(unit, wanted, change.caller)
         check_newcomer(member, await unit.referrals.of(member.ids))
         referrer = await _referrer(unit, written_code(said))
         await _keep_out_rings(unit, member, referrer)
@@ -104,16 +108,20 @@ async def set_referrer(member_id: str, said: str, *, change: Change, desk: Chang
         await unit.answer(command, f"{member.id} {referral_id}".encode(), summary=f"{referrer.id} brought {member.id}")
         return SetReferral(member.id, referral_id)
 
-    return await carry_out(change, ("set referrer", member_id, said), body, desk=desk)
+    return await carry_out(change, ("set referrer", wanted, said), body, desk=desk)
 
 
 async def own_member(unit: Unit, member_id: str, caller: Principal) -> Member:
     """Return the member as it is by now; a guest's own only, which it need not name. Raises NoMemberError."""
-    wanted = member_id or (caller.id if caller.kind is Caller.MEMBER else "")
+    wanted = _named(member_id, caller)
     member = await unit.survivor(wanted)
     if member.erased_at or (caller.kind is Caller.MEMBER and caller.id not in member.ids):
         raise NoMemberError(field="memberId", member=wanted)
     return member
+
+
+def _named(member_id: str, caller: Principal) -> str:
+    return member_id or (caller.id if caller.kind is Caller.MEMBER else "")
 
 
 async def _referrer(unit: Unit, code: str) -> Member:
@@ -155,17 +163,26 @@ async def _all_above(unit: Unit, start: Member) -> tuple[Mapping[str, Member], b
     return found, True
 
 
-async def complete_all(first: Sequence[FirstPurchase], *, work: Completing, nows: Mapping[str, datetime]) -> None:
-    """Complete the referrals of those who have bought for the first time. Most were brought by nobody."""
+async def complete_all(
+    first: Sequence[FirstPurchase],
+    *,
+    work: Completing,
+    nows: Mapping[str, datetime],
+    traces: Mapping[str, str],
+) -> None:
+    """Complete the referrals of those who have bought for the first time. Most were brought by nobody.
+
+    `nows` is what time it is in each chain, `traces` in which trace each purchase was heard of.
+    """
     for chain, several in groupby(sorted(first, key=lambda one: (one.chain, one.member)), key=lambda one: one.chain):
-        bought = {one.member: one.at for one in several}
-        if brought := await work.brought(chain, bought):
+        bought = {one.member: one for one in several}
+        for member in sorted(await work.brought(chain, bought)):
+            purchase = bought[member]
 
-            async def body(unit: Unit, at: Mapping[str, datetime] = bought, who: Collection[str] = brought) -> None:
-                for id_ in sorted(who):
-                    await complete_within(unit, await unit.survivor(id_), at[id_])
+            async def body(unit: Unit, purchase: FirstPurchase = purchase) -> None:
+                await complete_within(unit, await unit.survivor(purchase.member), purchase.at)
 
-            await work.run(chain, body, now=nows[chain])
+            await work.run(chain, body, now=nows[chain], traceparent=traces[purchase.ref])
 
 
 async def complete_merged(unit: Unit, member: Member) -> None:

@@ -12,7 +12,7 @@ from services.points.usecases.referrals import Completed
 REFERRAL_WISHES = Keyed("referral_wishes", ())
 """Referrals, of all chains, until both sides are rewarded: few, or none."""
 
-_ORDER = [("chain", ASCENDING), ("referred", ASCENDING)]
+_ORDER = [("chain", ASCENDING), ("referral", ASCENDING)]
 
 
 class MongoRewards:
@@ -52,7 +52,7 @@ class MongoHeardReferrals:
         writes = [
             UpdateOne(
                 _key(one),
-                {"$setOnInsert": {"referral": one.referral, "referrer": one.referrer, "at": one.at}},
+                {"$setOnInsert": {"referred": one.referred, "referrer": one.referrer, "at": one.at}},
                 upsert=True,
             )
             for one in completed
@@ -62,8 +62,8 @@ class MongoHeardReferrals:
 
 async def set_up(database: Database) -> None:
     """Create the collection and its index; safe to repeat."""
-    await create_indexes(database, REFERRAL_WISHES, [IndexModel(_ORDER, name="by_referred", unique=True)])
+    await create_indexes(database, REFERRAL_WISHES, [IndexModel(_ORDER, name="by_referral", unique=True)])
 
 
 def _key(one: Completed) -> Document:
-    return {"chain": one.chain, "referred": one.referred}
+    return {"chain": one.chain, "referral": one.referral}

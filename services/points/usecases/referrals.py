@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A referral was completed: both sides are to be rewarded. There is one of each `referred` at most."""
+    """A referral was completed: both sides are to be rewarded. Members tells this once of a `referral`."""
 
     chain: str
     referral: str
@@ -91,10 +91,10 @@ class Rewarder:
             (one, _reward(one, side, call)) for one in completed for side in Side if _account(one, side) not in erased
         ]
         answers = await self.ledger.submit_all([command for _, command in asked]) if asked else ()
-        told: dict[str, list[Answer | Problem]] = {one.referred: [] for one in completed}
+        told: dict[str, list[Answer | Problem]] = {one.referral: [] for one in completed}
         for (one, _), answer in zip(asked, answers, strict=True):
-            told[one.referred].append(answer)
-        return sum([await self._settle(one, told[one.referred]) for one in completed])
+            told[one.referral].append(answer)
+        return sum([await self._settle(one, told[one.referral]) for one in completed])
 
     async def _settle(self, one: Completed, answers: Sequence[Answer | Problem]) -> bool:
         problems = [answer for answer in answers if isinstance(answer, Problem)]
@@ -119,7 +119,7 @@ def _account(one: Completed, side: Side) -> str:
 
 def _reward(one: Completed, side: Side, call: Call) -> Reward:
     return Reward(
-        author=call.author(f"referral/{one.referred}/{side}"),
+        author=call.author(f"referral/{one.referral}/{side}"),
         account=_account(one, side),
         fingerprint=fingerprint("referral", one.referral, one.referrer, one.referred, side.value, one.at.isoformat()),
         at=one.at,

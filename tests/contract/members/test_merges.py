@@ -42,7 +42,7 @@ async def split(service: MembersService, chain: str, merge_id: str, key: str = "
     return answer
 
 
-async def bought(service: MembersService, chain: str, member: str, *numbers: int) -> None:
+async def bought(service: MembersService, chain: str, member: str, *numbers: int, traceparent: str = "") -> None:
     """Let members hear of purchases, one a day: those of the numbers."""
     events = [
         Event(
@@ -60,6 +60,7 @@ async def bought(service: MembersService, chain: str, member: str, *numbers: int
                 paid=Money(amount_minor=1_000 + number, currency="CNY"),
                 time_zone="Asia/Shanghai",
             ).SerializeToString(),
+            traceparent=traceparent,
         )
         for number in numbers
     ]

@@ -9,6 +9,7 @@ from protos.events.v1 import members_pb2 as events_pb2
 from protos.members.v1 import members_pb2
 from protos.members.v1 import referrals_pb2 as pb
 from services.kit.errors import Kind
+from services.kit.outbox.outbox import OUTBOX
 from services.kit.principal import Caller, Principal
 from services.kit.timestamps import to_timestamp
 from services.members.domain.referrals import ALPHABET
@@ -194,6 +195,42 @@ async def test_who_joins_by_a_code_and_pays_as_somebody_unknown_is_one_person(
     await bought(service, chain, bob, 5)  # its first, now that it is itself again
     await merge(service, chain, bob, payer)
     assert [len(await completed(service, chain, one)) for one in (bob, payer)] in ([1, 0], [0, 1])
+
+
+async def test_who_comes_apart_again_and_buys_first_itself_completes_its_own(
+    service: MembersService, chain: str
+) -> None:
+    """A referral of one is completed while both are one, under the other's id: once; what follows is another one's."""
+    ada, old, bob = [await join(service, chain, days_ago=days) for days in (20, 9, 0)]
+    code = await code_of(service, chain, ada)
+    first = await brought(service, chain, bob, code)
+    done = await merge(service, chain, old, bob)
+    await bought(service, chain, bob, 1)
+    await split(service, chain, done.merge_id)
+    await bought(service, chain, bob, 2)
+    second = await brought(service, chain, old, code)
+    await bought(service, chain, old, 3)
+    assert await completed(service, chain, bob) == []
+    assert [one.referral_id for one in await completed(service, chain, old)] == [first.referral_id, second.referral_id]
+    assert await counts(service, chain, ada) == [(ada, 0, 2)]
+
+
+async def test_it_is_told_in_the_trace_of_the_purchase(service: MembersService, chain: str) -> None:
+    ada, bob = await join(service, chain), await join(service, chain)
+    await brought(service, chain, bob, await code_of(service, chain, ada))
+    trace = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    await bought(service, chain, bob, 1, traceparent=trace)
+    told_of = {"chain": chain, "aggregate": bob, "type": "huitou.events.v1.ReferralCompleted"}
+    [row] = await service.database.collection(OUTBOX).find(told_of).to_list()
+    assert row["traceparent"] == trace
+
+
+async def test_the_key_of_one_guest_answers_no_other(service: MembersService, chain: str) -> None:
+    ada, bob, eve = [await join(service, chain) for _ in range(3)]
+    said = wish("", await code_of(service, chain, ada), key="12345678")
+    first = await service.call(service.referrals.SetReferrer, said, guest(chain, bob))
+    refused = await service.refusal(service.referrals.SetReferrer, said, guest(chain, eve))
+    assert (first.member_id, refused.code) == (bob, "KEY_REUSED")
 
 
 async def test_who_had_bought_under_another_id_was_no_newcomer(service: MembersService, chain: str) -> None:

@@ -39,13 +39,12 @@ PROGRAMS = Programs((program_with(referral=TERMS),))
 
 
 def completed(referred: str = "mem_bob", referrer: str = "mem_ada", *, chain: str = "chn_1", days: int = 0) -> Event:
-    body = ReferralCompleted(
-        member_id=referred,
-        referral_id=f"rfl_{referred}",
-        referrer_id=referrer,
-        completed_at=to_timestamp(START + timedelta(days=days)),
-    )
-    return event(body, chain=chain)
+    return event(told(referred, f"rfl_{referred}", referrer, days=days), chain=chain)
+
+
+def told(referred: str, referral: str, referrer: str = "mem_ada", *, days: int = 0) -> ReferralCompleted:
+    at = to_timestamp(START + timedelta(days=days))
+    return ReferralCompleted(member_id=referred, referral_id=referral, referrer_id=referrer, completed_at=at)
 
 
 def event(body: ReferralCompleted | MemberErased, *, chain: str = "chn_1") -> Event:
@@ -131,6 +130,15 @@ async def test_a_job_that_was_cut_short_after_one_side_does_the_other(migrated: 
         assert await job.carry_out() == 1
         assert await available(migrated) == {"mem_ada": 300, "mem_bob": 200}
         assert await verified(migrated, chain="chn_1") == []
+
+
+async def test_another_referral_of_the_same_member_is_another_reward(migrated: Database) -> None:
+    """As when two that had become one were told apart again, and the other one bought for the first time."""
+    async with rewarding(migrated) as job:
+        again = replace(completed(), body=told("mem_bob", "rfl_again").SerializeToString())
+        await hear(migrated, completed(), again)
+        assert await job.carry_out() == 2
+        assert await available(migrated) == {"mem_ada": 600, "mem_bob": 400}
 
 
 async def test_a_referrer_gets_at_most_so_many_in_a_month_and_another_chain_is_not_counted(migrated: Database) -> None:

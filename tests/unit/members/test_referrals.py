@@ -134,4 +134,6 @@ def test_who_buys_for_the_first_time_is_found_by_the_portrait_of_all_ids() -> No
         replace(bought("mem_new", NOON), kind=HappeningKind.REFUND),
     ]
     gone_to = {("chn_1", "mem_young"): ("chn_1", "mem_old")}
-    assert first_purchases(told, portraits, gone_to=gone_to) == [FirstPurchase("chn_1", "mem_new", hours(1))]
+    assert first_purchases(told, portraits, gone_to=gone_to) == [
+        FirstPurchase("chn_1", "mem_new", hours(1), f"pur_{hours(1).isoformat()}")
+    ]
