@@ -92,7 +92,6 @@ async def create_code(
 async def set_referrer(member_id: str, said: str, *, change: Change, desk: ChangeDesk) -> SetReferral:
     """Note who brought the member, by that one's code. Only for who has bought nothing and was brought by nobody."""
     referral_id = desk.make_id("rfl", change.now)
-
     wanted = _named(member_id, change.caller)
 
     async def body(unit: Unit, _chain: Chain, command: CommandKey) -> SetReferral:

@@ -5,16 +5,19 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from protos.events.v1 import members_pb2 as events_pb2
 from protos.members.v1 import members_pb2
 from protos.members.v1 import referrals_pb2 as pb
 from services.kit.errors import Kind
 from services.kit.outbox.outbox import OUTBOX
 from services.kit.principal import Caller, Principal
+from services.kit.rpc import RemoteProblem
 from services.kit.timestamps import to_timestamp
 from services.members.domain.referrals import ALPHABET
 from services.members.store.forgetting import FORGOTTEN
-from services.members.store.referrals import MEMBER_REFERRAL_CODES, REFERRAL_CODES, REFERRALS
+from services.members.store.referrals import MEMBER_REFERRAL_CODES, REFERRAL_CODES, REFERRALS, MongoReferralWork
 from tests.contract.members.test_merges import bought, join, merge, split, told
 from tests.support.clock import START
 from tests.support.members_service import MembersService, enrollment, phone, staff, till
@@ -283,23 +286,24 @@ async def test_an_erased_member_leaves_neither_code_nor_referral_and_is_not_rewa
     assert await completed(service, chain, bob) == []
 
 
-async def test_a_code_that_is_made_while_its_member_is_erased_does_not_stay(
-    service: MembersService, other_replica: MembersService, chain: str
+@pytest.mark.parametrize("what", ["codes", "owner"])
+async def test_who_is_erased_in_the_middle_of_it_keeps_neither_code_nor_referral(
+    service: MembersService, chain: str, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    for _ in range(5):
-        ada, eve = await join(service, chain), await join(service, chain)
-        code = await code_of(service, chain, ada)
-        erasures = [
-            other_replica.call(
-                other_replica.members.EraseMember,
-                members_pb2.EraseMemberRequest(key=uuid4().hex, member_id=eve),
-                staff(chain),
-            )
-        ]
-        made = [code_of(service, chain, eve), brought(service, chain, eve, code)]
-        await asyncio.gather(*erasures, *made, return_exceptions=True)
-        for keyed in (REFERRALS, REFERRAL_CODES, MEMBER_REFERRAL_CODES):
-            assert await service.database.collection(keyed).count_documents({"chain": chain, "member": eve}) == 0
+    ada, eve = await join(service, chain), await join(service, chain)
+    code = await code_of(service, chain, ada)
+    original, request = getattr(MongoReferralWork, what), members_pb2.EraseMemberRequest(key="erase-eve", member_id=eve)
+
+    async def slow(work: MongoReferralWork, asked: Any) -> Any:
+        """By now the member was read, and nothing written."""
+        await service.call(service.members.EraseMember, request, staff(chain))
+        return await original(work, asked)
+
+    monkeypatch.setattr(MongoReferralWork, what, slow)
+    with pytest.raises(RemoteProblem, match="no member"):
+        await (code_of(service, chain, eve) if what == "codes" else brought(service, chain, eve, code))
+    for keyed in (REFERRALS, REFERRAL_CODES, MEMBER_REFERRAL_CODES):
+        assert await service.database.collection(keyed).count_documents({"chain": chain, "member": eve}) == 0
 
 
 async def test_who_may(service: MembersService, chain: str) -> None:
