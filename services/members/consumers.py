@@ -5,12 +5,14 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 
+from services.kit.chain_clocks import ChainClocks
 from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
 from services.kit.rabbit.messages import PoisonError
 from services.members.events import credited_of, happening_of
-from services.members.usecases.credits import Credits, credit_all
+from services.members.usecases.credits import Credits, EnrolledByStaff, Visited, credit_all
 from services.members.usecases.portraits import Portraits, take_in
+from services.members.usecases.referrals import Completing, complete_all
 
 T = TypeVar("T")
 
@@ -18,12 +20,21 @@ T = TypeVar("T")
 class PortraitHandler:
     """Handles a batch of events of points.account, campaigns.coupon and feedback.case."""
 
-    def __init__(self, portraits: Callable[[Session], Portraits]) -> None:
-        self._portraits = portraits
+    def __init__(
+        self,
+        portraits: Callable[[Session], Portraits],
+        completing: Callable[[Session], Completing],
+        clocks: ChainClocks,
+    ) -> None:
+        self._portraits, self._completing, self._clocks = portraits, completing, clocks
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Take `events` in within the transaction of `session`."""
-        await take_in(_told(events, happening_of), portraits=self._portraits(session))
+        told = _told(events, happening_of)
+        if first := await take_in([one for _, one in told], portraits=self._portraits(session)):
+            nows = await self._clocks.each(one.chain for one in first)
+            traces = {one.ref: event.traceparent for event, one in told}
+            await complete_all(first, work=self._completing(session), nows=nows, traces=traces)
 
 
 class CreditHandler:
@@ -34,7 +45,8 @@ class CreditHandler:
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Credit what `events` tell within the transaction of `session`."""
-        await credit_all(_told(events, credited_of), credits_=self._credits(session))
+        told: list[tuple[Event, EnrolledByStaff | Visited]] = _told(events, credited_of)
+        await credit_all([one for _, one in told], credits_=self._credits(session))
 
 
 class Handlers:
@@ -49,14 +61,14 @@ class Handlers:
             await handle(events, session)
 
 
-def _told(events: Sequence[Event], meaning: Callable[[Event], T | None]) -> list[T]:
-    """Return what those of `events` tell that mean something here."""
-    told = []
+def _told(events: Sequence[Event], meaning: Callable[[Event], T | None]) -> list[tuple[Event, T]]:
+    """Return those of `events` that mean something here, and what."""
+    told: list[tuple[Event, T]] = []
     for event in events:
         try:
             one = meaning(event)
         except DecodeError as error:
             raise PoisonError(why=f"its body is not a {event.type}") from error
         if one is not None:
-            told.append(one)
+            told.append((event, one))
     return told

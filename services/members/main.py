@@ -11,6 +11,7 @@ from protos.members.v1 import (
     directory_pb2,
     jobs_pb2,
     members_pb2,
+    referrals_pb2,
     staff_pb2,
 )
 from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
@@ -20,6 +21,7 @@ from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
+from protos.members.v1.referrals_pb2_grpc import add_ReferralsServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
@@ -45,6 +47,7 @@ from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
+from services.members.rpc.referrals import ReferralsServicer
 from services.members.rpc.staff import StaffServicer
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.cards import MongoCards
@@ -52,6 +55,7 @@ from services.members.store.chains import MongoChains
 from services.members.store.coded import mongo_brands, mongo_partners, mongo_regions
 from services.members.store.codes import MongoQrCodes
 from services.members.store.commands import MongoCommands
+from services.members.store.completing import MongoCompleting
 from services.members.store.consents import MongoConsents
 from services.members.store.credits import MongoCredits
 from services.members.store.enrollment import MongoRoll
@@ -63,6 +67,7 @@ from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
 from services.members.store.portraits import MongoPortraits
+from services.members.store.referrals import MongoReferralBook
 from services.members.store.staff import MongoNamed, MongoStaff
 from services.members.store.staff_settings import MongoStaffSettings
 from services.members.store.stores import MongoStores
@@ -101,7 +106,11 @@ def build(config: ServiceConfig) -> Service:
         migrations=migrations(vault),
         servicers=registrations,
         handle=Handlers(
-            PortraitHandler(partial(MongoPortraits, chassis.database)),
+            PortraitHandler(
+                partial(MongoPortraits, chassis.database),
+                partial(MongoCompleting, chassis.database, vault, chassis.outbox),
+                chassis.clocks,
+            ),
             CreditHandler(partial(MongoCredits, chassis.database)),
         ),
         parts=[enrollments, jobs],
@@ -136,6 +145,7 @@ def servicers(
         changes=changes, clocks=clocks, members=members, looks=looks, consents=MongoConsents(database)
     )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
+    for_referrals = ReferralsServicer(changes, MongoReferralBook(database), clocks, random_bytes=token_bytes)
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     imports = MongoImports(database, vault, outbox)
     for_jobs = MemberJobsServicer(
@@ -151,6 +161,7 @@ def servicers(
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
+        (add_ReferralsServicer_to_server, for_referrals, referrals_pb2.DESCRIPTOR.services_by_name["Referrals"]),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]

@@ -10,6 +10,7 @@ from services.kit.rabbit.messages import PoisonError
 from services.points.domain.sales import Sold
 from services.points.events.told import (
     STREAM,
+    completed_referral,
     enrolled_member,
     erased_member,
     saved_item,
@@ -20,13 +21,19 @@ from services.points.events.told import (
 from services.points.usecases.keep_copies import Copies, keep_copies
 from services.points.usecases.merges import HeardMerges, erase_member
 from services.points.usecases.record_sales import SalesNews, note_sales
+from services.points.usecases.referrals import HeardReferrals
 
 
 class MembersHandler:
     """Handles a batch of events of members.member, members.store and members.menu."""
 
-    def __init__(self, copies: Callable[[Session], Copies], merges: Callable[[Session], HeardMerges]) -> None:
-        self._copies, self._merges = copies, merges
+    def __init__(
+        self,
+        copies: Callable[[Session], Copies],
+        merges: Callable[[Session], HeardMerges],
+        referrals: Callable[[Session], HeardReferrals],
+    ) -> None:
+        self._copies, self._merges, self._referrals = copies, merges, referrals
 
     async def __call__(self, events: Sequence[Event], session: Session) -> None:
         """Apply `events` within the transaction of `session`."""
@@ -39,6 +46,8 @@ class MembersHandler:
         merges = self._merges(session)
         if wishes := [wish for event in events if (wish := wished_merge(event))]:
             await merges.note(wishes)
+        if completed := [one for event in events if (one := completed_referral(event))]:
+            await self._referrals(session).note(completed)
         for event in events:
             if erased := erased_member(event):
                 await erase_member(event.chain, erased, merges=merges)

@@ -5,6 +5,7 @@ from services.points.usecases.merges import Merger
 from services.points.usecases.payers import Mover
 from services.points.usecases.program_reviews import Reviewer
 from services.points.usecases.record_sales import SalesRoller
+from services.points.usecases.referrals import Rewarder
 from services.points.usecases.reports import DaySums
 from services.points.usecases.seal_ledger import Sealing
 from services.points.usecases.settle_due import Settling
@@ -18,6 +19,11 @@ def move_payers(mover: Mover) -> Job:
 def carry_out_merges(merger: Merger) -> Job:
     """Return the job that makes accounts one whose members are, or two again."""
     return Job(name="carry-out-merges", every_s=1.0, run=merger.carry_out)
+
+
+def reward_referrals(rewarder: Rewarder) -> Job:
+    """Return the job that rewards both sides of referrals that were completed."""
+    return Job(name="reward-referrals", every_s=1.0, run=rewarder.carry_out)
 
 
 def seal_days(sealing: Sealing) -> Job:

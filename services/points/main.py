@@ -46,6 +46,7 @@ from services.points.store.past_receipts import MongoPastReceipts
 from services.points.store.program_reviews import MongoReviews
 from services.points.store.programs import MongoPrograms
 from services.points.store.receipt_reports import MongoReceipts
+from services.points.store.referrals import MongoHeardReferrals, MongoRewards
 from services.points.store.reports import MongoHistory, MongoJournalSums
 from services.points.store.sales import MongoSalesNews, MongoSalesRoll
 from services.points.store.sales_rebuilds import MongoRebuilds
@@ -65,6 +66,7 @@ from services.points.usecases.program_reviews import Reviewer
 from services.points.usecases.programs import ProgramSource
 from services.points.usecases.record_purchases import Items, Recorder
 from services.points.usecases.record_sales import SalesRoller
+from services.points.usecases.referrals import Rewarder
 from services.points.usecases.reports import DaySums
 from services.points.usecases.sales_reports import Insight
 from services.points.usecases.seal_ledger import Sealing
@@ -96,6 +98,7 @@ def build(config: ServiceConfig) -> Service:
         jobs.settle_due(settling),
         jobs.move_payers(mover),
         jobs.carry_out_merges(Merger(MongoWishes(database), ledger, clocks, make_id)),
+        jobs.reward_referrals(Rewarder(MongoRewards(database), ledger, clocks, make_id)),
         jobs.seal_days(sealing),
         jobs.add_sales(SalesRoller(MongoSalesRoll(database), chassis.outbox)),
         jobs.sum_days(DaySums(sums, chassis.outbox, clocks)),
@@ -109,7 +112,11 @@ def build(config: ServiceConfig) -> Service:
             programs_servicer(database, programs, items, clocks=clocks),
         ],
         handle=Handlers(
-            members=MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database)),
+            members=MembersHandler(
+                partial(MongoCopies, database, stores, items),
+                partial(MongoHeardMerges, database),
+                partial(MongoHeardReferrals, database),
+            ),
             sales=SalesHandler(partial(MongoSalesNews, database)),
         ),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],

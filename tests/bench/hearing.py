@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -24,16 +23,15 @@ from services.kit.rabbit import inbox
 from services.kit.rabbit.inbox import Inbox
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
 from services.kit.timestamps import to_timestamp
-from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, fold
 from services.members.domain.members import Channel, Member
 from services.members.domain.profiles import Profile
 from services.members.store.enrollment import MongoRoll
 from services.members.store.migrations import migrations
-from services.members.store.portraits import MongoPortraits
 from services.members.store.timeline import TIMELINE
 from services.members.store.vault import Vault
 from tests.bench.figures import ROUNDS, Figure, middle, spread
+from tests.support.members_service import portrait_handler
 
 CHAIN = "chn_bench"
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -87,7 +85,7 @@ async def _measured(folder: Path, url: str, members: int) -> list[tuple[Heard, H
     database = Database.connect(url, name="bench_hearing")
     try:
         names = await _set_up(folder, database, members)
-        taking = Inbox(database, handle=PortraitHandler(partial(MongoPortraits, database)))
+        taking = Inbox(database, handle=portrait_handler(database))
         heard = dict.fromkeys(names, 0)
         rounds = []
         for _ in range(ROUNDS + 1):

@@ -9,6 +9,7 @@ from services.points.domain.expiries import Activity, Cycle, Expiry, MonthDay, R
 from services.points.domain.expiries import Starts as LifeStarts
 from services.points.domain.programs import Program, RefundBasis, TakeBack
 from services.points.domain.purchases import Channel
+from services.points.domain.referral_terms import Referral
 from services.points.domain.rules import (
     Cap,
     CapUnit,
@@ -131,4 +132,5 @@ PROGRAMS = st.builds(
     take_back=st.sampled_from(TakeBack),
     refund_basis=st.sampled_from(RefundBasis),
     adjustment_limit=AMOUNTS,
+    referral=st.builds(Referral, st.integers(0, 500), st.integers(0, 500), st.integers(0, 20)),
 )

@@ -25,6 +25,8 @@ from services.points.domain.commands import (
     OpeningLot,
     Pin,
     Reverse,
+    Reward,
+    Side,
     Split,
     Void,
 )
@@ -34,6 +36,7 @@ from services.points.domain.journal import Note
 from services.points.domain.lots import NEVER, Lot
 from services.points.domain.programs import Program, Programs, TakeBack
 from services.points.domain.purchases import Line, Purchase
+from services.points.domain.referral_terms import Referral
 from services.points.domain.refunds import Refund, RefundLine
 from services.points.domain.rules import POINTS, STAMPS
 from services.points.domain.views import shown_at
@@ -53,6 +56,7 @@ PROGRAMS = [
         stamped=("coffee",),
         tiers=two_levels(4_000),
         take_back=take_back,
+        referral=Referral(referrer_points=6, referred_points=4),
     )
     for expires_days in (0, 10)
     for pending_days in (0, 2)
@@ -251,6 +255,17 @@ class LedgerMachine(RuleBasedStateMachine):
     def freeze(self, member: str, frozen: bool) -> None:  # noqa: FBT001 - hypothesis names it
         self.send(Freeze(**self.keyed(member), frozen=frozen, reason=Note(bytes(32), "because")))
 
+    @rule(
+        referrer=st.sampled_from(MEMBERS),
+        referred=st.sampled_from(MEMBERS),
+        side=st.sampled_from(Side),
+        late=st.sampled_from([0, 0, 15]),
+    )
+    def reward(self, referrer: str, referred: str, side: Side, late: int) -> None:
+        account, other = (referrer, referred) if side is Side.REFERRER else (referred, referrer)
+        keyed = self.keyed(account) | {"at": self.now - late * DAY}
+        self.send(Reward(**keyed, side=side, other=other, referral=f"rfl_{self.number:06}"))
+
     @rule(account=st.sampled_from(MEMBERS), into=st.sampled_from(MEMBERS))
     def merge(self, account: str, into: str) -> None:
         merge = f"mrg_{self.number:06}"
@@ -327,6 +342,7 @@ class LedgerMachine(RuleBasedStateMachine):
             Authorise: self.model.authorise,
             Adjust: self.model.adjust,
             Freeze: self.model.freeze,
+            Reward: self.model.reward,
             Merge: self.model.merge,
             Split: self.model.split,
         }

@@ -14,6 +14,8 @@ from services.points.domain.commands import (
     Freeze,
     Pin,
     Reverse,
+    Reward,
+    Side,
     Void,
 )
 from services.points.domain.lots import NEVER
@@ -282,17 +284,28 @@ class Model(Merges):
             return "INSUFFICIENT_POINTS"
         member.advance(command.at)
         if command.amount > 0:
-            member.lifetime[command.currency] = member.lifetime.get(command.currency, 0) + command.amount
-            paid = min(command.amount, member.debt.get(command.currency, 0))
-            if paid:
-                member.debt[command.currency] -= paid
-            expires_at = days_after(command.at, self.program.expiry.life.days) or NEVER
-            member.tokens += [
-                Token(command.currency, command.adjustment, command.at, expires_at, None)
-                for _ in range(command.amount - paid)
-            ]
+            self._give(member, command.currency, command.adjustment, command.amount, command.at)
         for token in member.free(command.currency)[: max(0, -command.amount)]:
             token.state = TAKEN
+        return None
+
+    def _give(self, member: Member, currency: str, source: str, amount: int, at: datetime) -> None:
+        member.lifetime[currency] = member.lifetime.get(currency, 0) + amount
+        paid = min(amount, member.debt.get(currency, 0))
+        if paid:
+            member.debt[currency] -= paid
+        expires_at = days_after(at, self.program.expiry.life.days) or NEVER
+        member.tokens += [Token(currency, source, at, expires_at, None) for _ in range(amount - paid)]
+
+    def reward(self, command: Reward) -> str | None:
+        if self.where(command.account) == self.where(command.other):
+            return "NO_REWARD"
+        terms = self.program.referral
+        amount = terms.referrer_points if command.side is Side.REFERRER else terms.referred_points
+        member = self.members[command.account]
+        member.advance(command.at)
+        self._give(member, POINTS, command.author.entry_id, amount, command.at)
+        member.advance(command.at)  # what comes late may have expired since
         return None
 
     def freeze(self, command: Freeze) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 from tempfile import mkdtemp
@@ -18,6 +19,7 @@ from protos.members.v1.care_pb2_grpc import CareStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from protos.members.v1.members_pb2_grpc import MembersStub
+from protos.members.v1.referrals_pb2_grpc import ReferralsStub
 from protos.members.v1.staff_pb2_grpc import StaffStub
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.command_keys import COMMAND_KEYS
@@ -27,11 +29,14 @@ from services.kit.outbox.outbox import OUTBOX, Outbox
 from services.kit.principal import Caller, Principal
 from services.kit.rpc import RemoteProblem, RpcChannel
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
+from services.members.consumers import PortraitHandler
 from services.members.domain.api_keys import SCOPES
 from services.members.main import servicers
 from services.members.store.cards import CARD_USES
 from services.members.store.collections import IDENTITIES, MEMBERS
+from services.members.store.completing import MongoCompleting
 from services.members.store.migrations import migrations
+from services.members.store.portraits import MongoPortraits
 from services.members.store.vault import Vault
 from tests.support.clock import FixedClock
 from tests.support.served import served
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
+    from protos.members.v1.referrals_pb2_grpc import ReferralsAsyncStub
     from protos.members.v1.staff_pb2_grpc import StaffAsyncStub
 
 PAYER_KEY = b"p" * 32
@@ -95,6 +101,7 @@ class MembersService:
     staff: "StaffAsyncStub"
     cards: "CardsAsyncStub"
     care: "CareAsyncStub"
+    referrals: "ReferralsAsyncStub"
 
     @classmethod
     def over(cls, channel: RpcChannel, database: Database, mongo_url: str) -> "MembersService":
@@ -105,6 +112,7 @@ class MembersService:
             channel.stub(StaffStub),
             channel.stub(CardsStub),
             channel.stub(CareStub),
+            channel.stub(ReferralsStub),
         )
         return cls(database, mongo_url, channel, *stubs)
 
@@ -181,6 +189,13 @@ class MembersService:
 def vault_of(database: Database) -> Vault:
     """Return the vault beside the database; each has the same wrapping key."""
     return Vault(database, FileWrappingKeys(WRAPPING, random_bytes=token_bytes), random_bytes=token_bytes)
+
+
+def portrait_handler(database: Database) -> PortraitHandler:
+    """Return what members hears with."""
+    completing = partial(MongoCompleting, database, vault_of(database), Outbox(database))
+    clocks = MongoChainClocks(database, system=FixedClock())
+    return PortraitHandler(partial(MongoPortraits, database), completing, clocks)
 
 
 async def migrate_members(database: Database) -> None:

@@ -34,7 +34,7 @@ fragment Terms on ProgramTerms {
     life { ...Span } starts roundsTo cycles { lastDay { month day } expires { month day } } idle { ...Span } activeBy
   }
   release { days onAction }
-  remindDays takeBack refundBasis adjustmentLimit
+  remindDays takeBack refundBasis adjustmentLimit referral { referrerPoints referredPoints mostAMonth }
 }"""
 
 LIVE = "{ program { live { terms { ...Terms } } } }" + TERMS

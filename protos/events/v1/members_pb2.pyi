@@ -209,6 +209,44 @@ class ConsentChanged(_message.Message):
 Global___ConsentChanged: _TypeAlias = ConsentChanged  # noqa: Y015
 
 @_typing.final
+class ReferralCompleted(_message.Message):
+    """Stream members.member, aggregate = member_id: a member who was brought by another one has bought for the first time.
+    Told once for a person, whatever is refunded, merged or undone later.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    REFERRAL_ID_FIELD_NUMBER: _builtins.int
+    REFERRER_ID_FIELD_NUMBER: _builtins.int
+    COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """Who was brought."""
+    referral_id: _builtins.str
+    """"rfl_…"."""
+    referrer_id: _builtins.str
+    """Who brought the member."""
+    @_builtins.property
+    def completed_at(self) -> _timestamp_pb2.Timestamp:
+        """When both the referral and the first purchase had taken place."""
+
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        referral_id: _builtins.str = ...,
+        referrer_id: _builtins.str = ...,
+        completed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "member_id", b"member_id", "referral_id", b"referral_id", "referrer_id", b"referrer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferralCompleted: _TypeAlias = ReferralCompleted  # noqa: Y015
+
+@_typing.final
 class StoreSaved(_message.Message):
     """Stream members.store, aggregate = store_id. The store as it is now; others keep it as a copy."""
 

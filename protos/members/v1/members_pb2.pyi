@@ -337,6 +337,7 @@ class Source(_message.Message):
     REFERRER_ID_FIELD_NUMBER: _builtins.int
     PARTNER_FIELD_NUMBER: _builtins.int
     LINK_FIELD_NUMBER: _builtins.int
+    REFERRAL_CODE_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     staff_id: _builtins.str
     """Which of the chain's staff."""
@@ -347,6 +348,10 @@ class Source(_message.Message):
     partner: _builtins.str
     """A partner's or an opinion leader's code."""
     link: _builtins.str
+    referral_code: _builtins.str
+    """Of an enrollment only: the code of the member who recommended the chain, which then is the referrer. Said once
+    only, by a code or by an id.
+    """
     def __init__(
         self,
         *,
@@ -356,10 +361,11 @@ class Source(_message.Message):
         referrer_id: _builtins.str = ...,
         partner: _builtins.str = ...,
         link: _builtins.str = ...,
+        referral_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "link", b"link", "partner", b"partner", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "link", b"link", "partner", b"partner", "referral_code", b"referral_code", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

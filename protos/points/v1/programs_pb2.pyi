@@ -419,6 +419,7 @@ class Program(_message.Message):
     TAKE_BACK_FIELD_NUMBER: _builtins.int
     REFUND_BASIS_FIELD_NUMBER: _builtins.int
     ADJUSTMENT_LIMIT_FIELD_NUMBER: _builtins.int
+    REFERRAL_FIELD_NUMBER: _builtins.int
     remind_days: _builtins.int
     """Days before points expire on which their member is reminded, 0 to 90; 0: not at all."""
     take_back: Global___TakeBack.ValueType
@@ -437,6 +438,10 @@ class Program(_message.Message):
     def release(self) -> Global___Release:
         """Unset: at once."""
 
+    @_builtins.property
+    def referral(self) -> Global___Referral:
+        """Unset: nothing."""
+
     def __init__(
         self,
         *,
@@ -448,16 +453,47 @@ class Program(_message.Message):
         take_back: Global___TakeBack.ValueType = ...,
         refund_basis: Global___RefundBasis.ValueType = ...,
         adjustment_limit: _builtins.int | None = ...,
+        referral: Global___Referral | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_adjustment_limit", b"_adjustment_limit", "adjustment_limit", b"adjustment_limit", "earning", b"earning", "expiry", b"expiry", "release", b"release", "tiers", b"tiers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_adjustment_limit", b"_adjustment_limit", "adjustment_limit", b"adjustment_limit", "earning", b"earning", "expiry", b"expiry", "referral", b"referral", "release", b"release", "tiers", b"tiers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_adjustment_limit", b"_adjustment_limit", "adjustment_limit", b"adjustment_limit", "earning", b"earning", "expiry", b"expiry", "refund_basis", b"refund_basis", "release", b"release", "remind_days", b"remind_days", "take_back", b"take_back", "tiers", b"tiers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_adjustment_limit", b"_adjustment_limit", "adjustment_limit", b"adjustment_limit", "earning", b"earning", "expiry", b"expiry", "referral", b"referral", "refund_basis", b"refund_basis", "release", b"release", "remind_days", b"remind_days", "take_back", b"take_back", "tiers", b"tiers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__adjustment_limit: _TypeAlias = _typing.Literal["adjustment_limit"]  # noqa: Y015
     _WhichOneofArgType__adjustment_limit: _TypeAlias = _typing.Literal["_adjustment_limit", b"_adjustment_limit"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__adjustment_limit) -> _WhichOneofReturnType__adjustment_limit | None: ...
 
 Global___Program: _TypeAlias = Program  # noqa: Y015
+
+@_typing.final
+class Referral(_message.Message):
+    """What both sides get when a member who was brought by another one buys for the first time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERRER_POINTS_FIELD_NUMBER: _builtins.int
+    REFERRED_POINTS_FIELD_NUMBER: _builtins.int
+    MOST_A_MONTH_FIELD_NUMBER: _builtins.int
+    referrer_points: _builtins.int
+    """Points for who brought the guest, 0 to 1,000,000; 0: none."""
+    referred_points: _builtins.int
+    """Points for the guest, 0 to 1,000,000; 0: none."""
+    most_a_month: _builtins.int
+    """Rewards of one referrer in a month of the chain's zone, 0 to 10,000; 0: without a limit."""
+    def __init__(
+        self,
+        *,
+        referrer_points: _builtins.int = ...,
+        referred_points: _builtins.int = ...,
+        most_a_month: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["most_a_month", b"most_a_month", "referred_points", b"referred_points", "referrer_points", b"referrer_points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Referral: _TypeAlias = Referral  # noqa: Y015
 
 @_typing.final
 class Earning(_message.Message):

@@ -2,19 +2,20 @@
 
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.kit.errors import Kind, Problem
 from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Member
+from services.members.domain.referrals import UnknownReferralCodeError
 from services.members.domain.stores import NoStoreError
 
 MIN_KEY_LENGTH = 8
 MAX_KEY_LENGTH = 128
 
 InChain = tuple[str, str]
-"""A chain, and the name of something in it: a command key, a store's id."""
+"""A chain, and the name of something in it: a command key, a store's id, a referral code."""
 
 Hashed = tuple[str, bytes]
 """A chain, and the keyed hash of an identity in it."""
@@ -50,7 +51,8 @@ class Enroll:
     """One command. `hashes` are those of the member's identities, in their order; `asked_for` is a keyed hash of all
     that the caller said; `at` is when it was said; `traceparent` is the trace it belongs to.
 
-    A payer's has no `key`: its one identity tells that it has come before, for ever.
+    A payer's has no `key`: its one identity tells that it has come before, for ever. Who was brought by a member has
+    that one's `referral_code`, and the id of the `referral` that comes of it.
     """
 
     chain: str
@@ -60,6 +62,8 @@ class Enroll:
     hashes: tuple[bytes, ...]
     at: datetime
     traceparent: str = ""
+    referral_code: str = ""
+    referral: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Known:
     keys: Mapping[InChain, Used]
     holders: Mapping[Hashed, str]  # the member who has the identity
     stores: Collection[InChain]
+    referrers: Mapping[InChain, str] = field(default_factory=dict)  # whose the referral codes are
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +124,12 @@ def fold(commands: Sequence[Enroll], known: Known) -> Folded:
     keys, holders = dict(known.keys), dict(known.holders)
     answers: list[Enrolled | Problem] = []
     enrolled: list[Enroll] = []
-    for command in commands:
+    for asked in commands:
+        command = _brought(asked, known.referrers)
         if (earlier := _earlier_answer(command, keys, holders)) is not None:
             answers.append(earlier)
             continue
-        if (problem := _obstacle(command, holders, known.stores)) is not None:
+        if (problem := _obstacle(command, holders, known)) is not None:
             answers.append(problem)
             continue
         member = command.member
@@ -132,6 +138,14 @@ def fold(commands: Sequence[Enroll], known: Known) -> Folded:
         enrolled.append(command)
         answers.append(Enrolled(member, repeated_call=False))
     return Folded(tuple(answers), tuple(enrolled))
+
+
+def _brought(command: Enroll, referrers: Mapping[InChain, str]) -> Enroll:
+    """Return the command with whom its referral code belongs to as the member's referrer."""
+    if not command.referral_code:
+        return command
+    member, referrer = command.member, referrers.get((command.chain, command.referral_code), "")
+    return replace(command, member=replace(member, source=replace(member.source, referrer=referrer)))
 
 
 def use_of(command: Enroll) -> Used:
@@ -162,10 +176,12 @@ def _answer_again(first: Used, command: Enroll) -> Enrolled | Problem:
     return Enrolled(again, repeated_call=True)
 
 
-def _obstacle(command: Enroll, holders: Mapping[Hashed, str], stores: Collection[InChain]) -> Problem | None:
+def _obstacle(command: Enroll, holders: Mapping[Hashed, str], known: Known) -> Problem | None:
     member = command.member
-    if member.source.store and (command.chain, member.source.store) not in stores:
+    if member.source.store and (command.chain, member.source.store) not in known.stores:
         return NoStoreError(field="storeId", store=member.source.store)
+    if command.referral_code and not member.source.referrer:
+        return UnknownReferralCodeError(field="source.referralCode")
     taken = [number for number, hashed in enumerate(command.hashes) if (command.chain, hashed) in holders]
     if not taken:
         return None

@@ -45,4 +45,14 @@ class ConsentChanged:
     at: datetime
 
 
-MemberFact = MemberMerged | MemberSplit | MemberErased | ConsentChanged
+@dataclass(frozen=True, slots=True)
+class ReferralCompleted:
+    """The member, whom `referrer` has brought, has bought for the first time."""
+
+    member: str
+    referral: str
+    referrer: str
+    at: datetime
+
+
+MemberFact = MemberMerged | MemberSplit | MemberErased | ConsentChanged | ReferralCompleted

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from services.members.domain.members import NoMemberError
 from services.members.domain.timeline import Happening, HappeningKind
@@ -37,6 +38,28 @@ def taken_in(
             raise NoMemberError(member=one.member)
         changed[key] = _with(portrait, one)
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPurchase:
+    """A member has bought for the first time, under whichever id; `ref` is the purchase."""
+
+    chain: str
+    member: str
+    at: datetime
+    ref: str
+
+
+def first_purchases(
+    told: Sequence[Happening], portraits: Mapping[InChain, Portrait], *, gone_to: Mapping[InChain, InChain]
+) -> list[FirstPurchase]:
+    """Return who, by these portraits of before, has bought for the first time, and when of all that is told of it."""
+    first: dict[InChain, Happening] = {}
+    for one in told:
+        key = gone_to.get((one.chain, one.member), (one.chain, one.member))
+        if one.kind is HappeningKind.PURCHASE and not portraits[key].visits.count:
+            first[key] = min(first.get(key, one), one, key=lambda each: (each.at, each.ref))
+    return [FirstPurchase(chain, member, one.at, one.ref) for (chain, member), one in first.items()]
 
 
 def portrait_from(happenings: Iterable[Happening]) -> Portrait:

@@ -76,6 +76,9 @@ class SourceInput:
     staff_id: strawberry.ID | None = strawberry.field(default=None, description="Who of the chain's staff.")
     campaign: str | None = strawberry.field(default=None, description="What the app or site was opened with.")
     referrer_id: strawberry.ID | None = strawberry.field(default=None, description="Who recommended the chain.")
+    referral_code: str | None = strawberry.field(
+        default=None, description="The referral code of who recommended the chain; not together with `referrerId`."
+    )
     partner: str | None = strawberry.field(default=None, description="A partner's or an opinion leader's code.")
     link: str | None = strawberry.field(default=None, description="The link that was followed.")
 
@@ -119,6 +122,7 @@ class EnrollMemberErrorCode(Enum):
     KEY_REUSED = strawberry.enum_value("KEY_REUSED", description="The command key was used for something else.")
     IDENTITY_TAKEN = strawberry.enum_value("IDENTITY_TAKEN", description="Another member has this identity.")
     STORE_NOT_FOUND = strawberry.enum_value("STORE_NOT_FOUND", description="There is no such store.")
+    UNKNOWN_REFERRAL_CODE = strawberry.enum_value("UNKNOWN_REFERRAL_CODE", description="Nobody has this code.")
     CHAIN_NOT_FOUND = strawberry.enum_value("CHAIN_NOT_FOUND", description="The caller's chain is not open.")
     TOO_MANY = strawberry.enum_value("TOO_MANY", description="More than one call may carry.")
 
@@ -194,6 +198,7 @@ def _request_of(wish: EnrollMemberInput) -> pb.EnrollMemberRequest:
             referrer_id=source.referrer_id or "",
             partner=source.partner or "",
             link=source.link or "",
+            referral_code=source.referral_code or "",
         ),
         tags=wish.tags,
     )

@@ -79,7 +79,7 @@ class ImportJob:
         description="The first 1,000; empty in lists and in answers to rows, which tell their own."
     )
     latest_rows: int = strawberry.field(
-        description="How many rows the latest call had: whoever goes on may send them again, to learn what came of them."
+        description="How many rows the latest call had: they may be sent again, to learn what came of them."
     )
 
 

@@ -176,7 +176,8 @@ def _row(row: pb.ImportedRow) -> ImportRow:
         tags=tuple(row.tags),
         household=row.household,
         consents=tuple(_consent(one) for one in row.consents),
-        unreadable=row.unreadable_field,
+        # Files name referrers by their ids: a code would say that somebody is brought now, and is to be rewarded.
+        unreadable=row.unreadable_field or ("source.referralCode" if source.referral_code else ""),
         tell_member=row.tell_member,
     )
 

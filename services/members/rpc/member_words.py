@@ -61,6 +61,7 @@ def wanted_member(request: pb.EnrollMemberRequest) -> WantedMember:
             link=source.link,
         ),
         tags=tuple(member.tags),
+        referral_code=source.referral_code,
     )
 
 

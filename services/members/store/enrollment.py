@@ -14,9 +14,11 @@ from services.kit.outbox.outbox import Outbox
 from services.members import events
 from services.members.domain.enrollment import Enroll, Enrolled, Known, Used, use_of
 from services.members.domain.portraits import Portrait
+from services.members.domain.referrals import Referral
 from services.members.store.collections import IDENTITIES, MEMBERS, STORES
 from services.members.store.documents import member_content, portrait_document, profile_bytes
 from services.members.store.profiles import PROFILE, place
+from services.members.store.referrals import REFERRALS, owners, referral_document
 from services.members.store.vault import Vault
 from services.members.usecases.enrollment import Fold
 
@@ -49,12 +51,16 @@ class MongoRoll:
         keys: dict[str, set[str]] = defaultdict(set)
         hashes: dict[str, set[bytes]] = defaultdict(set)
         stores: dict[str, set[str]] = defaultdict(set)
+        codes: dict[str, set[str]] = defaultdict(set)
         for command in commands:
             keys[command.chain].update({command.key} - {""})
             hashes[command.chain].update(command.hashes)
             stores[command.chain].update({command.member.source.store} - {""})
-        holders, existing = await asyncio.gather(
-            self._find(IDENTITIES, "hash", hashes), self._find(STORES, "store", stores)
+            codes[command.chain].update({command.referral_code} - {""})
+        holders, existing, referrers = await asyncio.gather(
+            self._find(IDENTITIES, "hash", hashes),
+            self._find(STORES, "store", stores),
+            owners(self._database, codes),
         )
         # Keys last: a key and the identities taken with it appear at once, so whoever is seen to have an identity
         # is seen to have used the key. The other way round, a repeated call could be told that it is taken.
@@ -62,6 +68,7 @@ class MongoRoll:
             keys=await self._used(keys),
             holders={(one["chain"], one["hash"]): one["member"] for one in holders},
             stores={(one["chain"], one["store"]) for one in existing},
+            referrers=referrers,
         )
 
     async def _used(self, keys: InChain) -> dict[tuple[str, str], Used]:
@@ -98,6 +105,8 @@ class MongoRoll:
         await insert_new(self._database.collection(IDENTITIES), identities, session=session)
         await keep(self._database, keys, session=session)
         await insert_new(self._database.collection(MEMBERS), members, session=session)
+        brought = [_referral(command) for command in enrolled if command.referral]
+        await insert_new(self._database.collection(REFERRALS), brought, session=session)
         told = [events.member_enrolled(command, cursor) for command, cursor in zip(enrolled, cursors, strict=True)]
         await self._outbox.write(told, session)
 
@@ -119,6 +128,13 @@ def _identity_documents(command: Enroll) -> list[Document]:
         {"chain": command.chain, "hash": hashed, "kind": identity.kind.value, "member": command.member.id}
         for hashed, identity in zip(command.hashes, command.member.profile.identities, strict=True)
     ]
+
+
+def _referral(command: Enroll) -> Document:
+    member = command.member
+    return referral_document(
+        command.chain, Referral(command.referral, member.id, member.source.referrer, at=command.at)
+    )
 
 
 def _key_document(command: Enroll) -> Document:

@@ -8,5 +8,14 @@ from services.kit.mongo.collections import Keyed
 from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.households import HOMES
+from services.members.store.referrals import MEMBER_REFERRAL_CODES, REFERRAL_CODES, REFERRALS
 
-FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, HOMES)
+FORGOTTEN: tuple[Keyed, ...] = (
+    CARDS,
+    CARD_NUMBERS,
+    CONSENTS,
+    HOMES,
+    REFERRALS,
+    REFERRAL_CODES,
+    MEMBER_REFERRAL_CODES,
+)

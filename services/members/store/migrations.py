@@ -13,6 +13,7 @@ from services.members.store import (
     households,
     imports,
     looks,
+    referrals,
     sealing,
     staff_collections,
     timeline,
@@ -57,4 +58,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(8, "imports and households", _jobs),
         Migration(9, "secrets of chains are in the vault", hide),
         Migration(10, "QR codes by store", chain_collections.index_codes),
+        Migration(11, "referrals and their codes", referrals.set_up),
     )

@@ -33,6 +33,7 @@ from services.members.store.documents import (
 )
 from services.members.store.forgetting import FORGOTTEN
 from services.members.store.profiles import PROFILE, place, profile_in
+from services.members.store.referrals import MongoReferralWork
 from services.members.store.vault import Vault
 from services.members.usecases.units import CommandKey, Held, Unit
 
@@ -69,6 +70,7 @@ class MongoUnit:
         self._database, self._vault, self._session = database, vault, session
         self._chain, self._now = chain, now
         self.consents = MongoConsentWork(database, session, chain=chain)
+        self.referrals = MongoReferralWork(database, session, chain=chain)
         self._documents: dict[str, Document] = {}
         self._keys: dict[str, bytes] = {}
         self._changed: dict[str, Member] = {}

@@ -21,6 +21,7 @@ from services.members.domain.enrollment import (
 from services.members.domain.identities import Identity, IdentityKind, InvalidIdentityError, identity, identity_hash
 from services.members.domain.members import Channel, Member, Source, check_member
 from services.members.domain.profiles import MAX_IDENTITIES, InvalidMemberError, Profile
+from services.members.domain.referrals import written_code
 from services.members.domain.visibility import shown_to
 from services.members.usecases.chains import ChainFinder, callers_chain
 from services.members.usecases.limits import check_count
@@ -41,6 +42,7 @@ class WantedMember:
     channel: Channel | None
     source: Source
     tags: tuple[str, ...] = ()
+    referral_code: str = ""
 
 
 class Fold(Protocol):
@@ -91,7 +93,8 @@ async def enroll_members(
         except Problem as problem:
             prepared.append(problem)
             continue
-        prepared.append(replace(command, traceparent=traceparent))
+        referral = desk.make_id("rfl", now) if command.referral_code else ""
+        prepared.append(replace(command, traceparent=traceparent, referral=referral))
     commands = [command for command in prepared if isinstance(command, Enroll)]
     answers = iter(await _submit(commands, desk.batches) if commands else ())
     return [one if isinstance(one, Problem) else _shown(next(answers), caller) for one in prepared]
@@ -115,16 +118,27 @@ def _command(wanted: WantedMember, *, chain: Chain, caller: Principal, member_id
     identities = written_identities(wanted.identities, chain)
     profile = replace(wanted.profile, name=wanted.profile.name.strip(), identities=identities)
     source = replace(wanted.source, store=_store(wanted.source.store, caller))
+    code = _referral_code(wanted)
     member = Member(member_id, profile, wanted.enrolled_at or now, wanted.channel, source, tags=wanted.tags)
     check_member(member, now=now)
     return Enroll(
         chain=chain.id,
         key=wanted.key,
-        asked_for=content_hash(*_said(wanted, member), key=chain.identity_key),
+        # Without a code it is what it was before there were codes, so that keys of then still have their answers.
+        asked_for=content_hash(*_said(wanted, member), *([code] if code else []), key=chain.identity_key),
         member=member,
         hashes=tuple(identity_hash(one, key=chain.identity_key) for one in profile.identities),
         at=now,
+        referral_code=code,
     )
+
+
+def _referral_code(wanted: WantedMember) -> str:
+    if not wanted.referral_code:
+        return ""
+    if wanted.source.referrer:
+        raise InvalidMemberError(field="source", why="say who recommended the chain by a code or by an id, not by both")
+    return written_code(wanted.referral_code, field="source.referralCode")
 
 
 def _said(wanted: WantedMember, member: Member) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from services.members.domain.identities import Identity, identity_hash
 from services.members.domain.merging import CannotSplitError, merge, older_first, split
 from services.members.usecases.changes import Change, ChangeDesk, carry_out
 from services.members.usecases.consents import tell_regrouped
+from services.members.usecases.referrals import complete_merged
 from services.members.usecases.units import CommandKey, Held, Unit
 
 
@@ -59,6 +60,7 @@ async def merge_within(unit: Unit, one: str, other: str, *, merge_id: str, chang
     await unit.recount(merged.survivor)
     unit.tell(merged.fact)
     await tell_regrouped(unit, survivor, merged.survivor, now=change.now)
+    await complete_merged(unit, merged.survivor)
     return MergedMembers(survivor.id, merge_id)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.members.domain.portraits import InChain, Portrait, taken_in
+from services.members.domain.portraits import FirstPurchase, InChain, Portrait, first_purchases, taken_in
 from services.members.domain.timeline import Happening
 
 
@@ -29,10 +29,14 @@ class Portraits(Protocol):
         """Write portraits that were found before."""
 
 
-async def take_in(told: Sequence[Happening], *, portraits: Portraits) -> None:
-    """Take in a batch: two look-ups, two writes. Raises NoMemberError for a member that nobody enrolled."""
+async def take_in(told: Sequence[Happening], *, portraits: Portraits) -> Sequence[FirstPurchase]:
+    """Take in a batch: two look-ups, two writes. Returns who has bought for the first time.
+
+    Raises NoMemberError for a member that nobody enrolled.
+    """
     if not told:
-        return
+        return ()
     found = await portraits.find({(one.chain, one.member) for one in told})
     new = await portraits.note(told)
     await portraits.keep(taken_in(new, found.portraits, gone_to=found.gone_to))
+    return first_purchases(new, found.portraits, gone_to=found.gone_to)

@@ -11,6 +11,7 @@ from services.members.domain.facts import MemberFact
 from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Member
 from services.members.domain.merging import Merge
+from services.members.domain.referrals import Referral
 
 T = TypeVar("T")
 
@@ -47,12 +48,44 @@ class ConsentWork(Protocol):
         """Write what was said. Whoever does this keeps the member, too, so that no erasure comes in between."""
 
 
+class ReferralWork(Protocol):
+    """What a unit of work does with referrals."""
+
+    async def codes(self, members: Collection[str]) -> Mapping[str, str]:
+        """Return the referral codes of these ids, by id."""
+
+    async def owner(self, code: str) -> str:
+        """Return whose code it is, by the id that the member had then; empty when it is nobody's."""
+
+    async def add_code(self, member: str, code: str) -> None:
+        """Give a member a code; Conflict when it is taken. Whoever does this keeps the member, too."""
+
+    async def of(self, members: Collection[str]) -> Sequence[Referral]:
+        """Return by whom these ids were brought."""
+
+    async def has_brought(self, members: Collection[str]) -> bool:
+        """Tell whether anybody was brought by one of these ids."""
+
+    async def add(self, referral: Referral) -> None:
+        """Write a new one; Conflict when the member was brought meanwhile. Whoever does this keeps the member, too."""
+
+    async def close(self, referrals: Sequence[Referral]) -> None:
+        """Write what has become of them."""
+
+    async def first_purchase(self, members: Collection[str]) -> datetime | None:
+        """Return when these ids bought for the first time."""
+
+
 class Unit(Protocol):
     """One transaction on the members of one chain. Everything that it does becomes true together, or nothing."""
 
     @property
     def consents(self) -> ConsentWork:
         """What members agree to."""
+
+    @property
+    def referrals(self) -> ReferralWork:
+        """Who was brought by whom."""
 
     async def answered(self, command: CommandKey) -> bytes | None:
         """Return what was answered under the key, None when it is new; KeyReusedError when something else was asked."""

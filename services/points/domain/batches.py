@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.kit.errors import KeyReusedError, Problem
-from services.points.domain import adjusting, booking, granting, holding, merging, moving, refunding, releasing, tiering
+from services.points.domain import (
+    adjusting,
+    booking,
+    granting,
+    holding,
+    merging,
+    moving,
+    refunding,
+    releasing,
+    rewarding,
+    tiering,
+)
 from services.points.domain.books import Books, Changes, Kept, Needs, Posted, Work
 from services.points.domain.commands import (
     Adjust,
@@ -19,6 +30,7 @@ from services.points.domain.commands import (
     Merge,
     Open,
     Release,
+    Reward,
     Settle,
     Split,
     TakeOver,
@@ -87,6 +99,8 @@ def needs(commands: Sequence[AnyCommand]) -> Needs:
                 found.whole.add((chain, command.into))
             case Merge():
                 found.whole.add((chain, command.into))
+            case Reward():
+                found.accounts.add((chain, command.other))
             case Adjust() | Decide():
                 found.adjustments.add((chain, command.adjustment))
         (found.whole if command.needs_lots else found.accounts).add((chain, command.account))
@@ -180,7 +194,7 @@ def _settle(work: Work, command: Settle) -> Settled:
     return Settled(len(draft.entries))
 
 
-def _keyed(work: Work, command: KeyedCommand) -> Posted:  # noqa: PLR0911 - a table of what does which
+def _keyed(work: Work, command: KeyedCommand) -> Posted:  # noqa: C901, PLR0911 - a table of what does which
     match command:
         case Adjust():
             return adjusting.adjust(work, command)
@@ -194,6 +208,8 @@ def _keyed(work: Work, command: KeyedCommand) -> Posted:  # noqa: PLR0911 - a ta
             return granting.grant_level(work, command)
         case Release():
             return releasing.release(work, command)
+        case Reward():
+            return rewarding.reward(work, command)
         case TakeOver():
             return moving.take_over(work, command)
         case Merge():

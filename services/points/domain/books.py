@@ -145,6 +145,10 @@ class Work:
         )
         return draft
 
+    def are_one(self, one: str, other: str) -> bool:
+        """Tell whether both names mean the same account by now."""
+        return self._where(one) == self._where(other)
+
     def drafts(self) -> list[Draft]:
         """Return all that the command has looked at."""
         return list(self._drafts.values())

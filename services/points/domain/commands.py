@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from services.points.domain.drafts import Author
@@ -182,6 +183,25 @@ class Release(Keyed):
     purchase: str  # the receipt's business key
 
 
+class Side(StrEnum):
+    """A side of a referral."""
+
+    REFERRER = "referrer"  # who brought a guest
+    REFERRED = "referred"  # who was brought
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward(Keyed):
+    """The referral was completed at `at`: `account`, one side of it, gets what the program gives. `other` is the other.
+
+    How much it is follows from the program that held then.
+    """
+
+    side: Side
+    other: str
+    referral: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOver(Keyed):
     """The payer behind `account` turned out to be the member `into`: all that the account has goes there.
@@ -210,5 +230,5 @@ class Split(Keyed):
 
 
 HoldCommand = Authorise | Capture | Void | Reverse | Extend | Pin
-KeyedCommand = HoldCommand | Adjust | Decide | Freeze | Open | GrantLevel | Release | TakeOver | Merge | Split
+KeyedCommand = HoldCommand | Adjust | Decide | Freeze | Open | GrantLevel | Release | Reward | TakeOver | Merge | Split
 AnyCommand = BookPurchase | BookRefund | Settle | KeyedCommand

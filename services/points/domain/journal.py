@@ -39,6 +39,7 @@ class EntryKind(StrEnum):
     EXPIRY = "expiry"
     ADJUSTMENT = "adjustment"
     OPENING = "opening"  # a balance brought from another system
+    REFERRAL = "referral"  # a guest that was brought has bought for the first time
     FROZEN = "frozen"
     UNFROZEN = "unfrozen"
     MERGED_INTO = "merged_into"  # closes an account

@@ -6,6 +6,7 @@ from services.points.domain.expiries import Expiry, MonthDay, Release, Starts
 from services.points.domain.level_checks import check_tiers
 from services.points.domain.program_places import MAX_AMOUNT, InvalidProgramError, Place
 from services.points.domain.programs import Program, Programs
+from services.points.domain.referral_terms import Referral
 from services.points.domain.rule_checks import check_earning
 
 __all__ = ["InvalidProgramError", "check_program"]
@@ -13,6 +14,12 @@ __all__ = ["InvalidProgramError", "check_program"]
 MAX_CYCLES = 12
 MAX_REMIND_DAYS = 90
 MAX_RELEASE_DAYS = 365
+
+MAX_REWARD = 1_000_000
+"""Points for one side of one referral."""
+
+MAX_REWARDS = 10_000
+"""Of one referrer in a month, where there is a limit."""
 
 MONTHS_A_YEAR = 12
 A_LEAP_YEAR = 2000
@@ -31,6 +38,13 @@ def check_program(program: Program, live: Programs | None, *, at: str = "") -> N
     _check_release(program.release, program.expiry, place / "release")
     (place / "remindDays").within(program.remind_days, 0, MAX_REMIND_DAYS)
     (place / "adjustmentLimit").within(program.adjustment_limit, 0, MAX_AMOUNT)
+    _check_referral(program.referral, place / "referral")
+
+
+def _check_referral(referral: Referral, at: Place) -> None:
+    (at / "referrerPoints").within(referral.referrer_points, 0, MAX_REWARD)
+    (at / "referredPoints").within(referral.referred_points, 0, MAX_REWARD)
+    (at / "mostAMonth").within(referral.most_a_month, 0, MAX_REWARDS)
 
 
 def _check_expiry(expiry: Expiry, at: Place) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.points.domain.expiries import AT_ONCE, NO_EXPIRY, Expiry, Release
+from services.points.domain.referral_terms import NO_REFERRAL, Referral
 from services.points.domain.rules import Earning, Rate, Rule
 from services.points.domain.tiers import Benefit, BenefitKind, Tiers, by_spend
 
@@ -42,6 +43,7 @@ class Program:
     refund_basis: RefundBasis = RefundBasis.KEPT
     adjustment_limit: int = 10_000
     """Of points or stamps, in either direction: more than this by hand waits for a second person."""
+    referral: Referral = NO_REFERRAL
 
 
 def rate(points: int, per_minor: int, code: str = "base") -> Rule:

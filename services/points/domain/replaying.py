@@ -14,7 +14,7 @@ from services.points.domain.programs import Programs
 Delta = tuple[int, int, int]
 """What a posting does to available, pending and held."""
 
-EARNING = frozenset({EntryKind.PURCHASE, EntryKind.REFUND, EntryKind.OPENING})
+EARNING = frozenset({EntryKind.PURCHASE, EntryKind.REFUND, EntryKind.OPENING, EntryKind.REFERRAL})
 HOLDING = frozenset({EntryKind.REDEMPTION, EntryKind.HOLD_VOIDED, EntryKind.HOLD_EXPIRED, EntryKind.HOLD_LEFT})
 """What may take from a hold's parts."""
 

@@ -26,6 +26,7 @@ from services.points.domain.sales import Return, Sale, Sold, SoldLine
 from services.points.usecases.keep_copies import Enrolled
 from services.points.usecases.merges import Erased, Wish
 from services.points.usecases.record_purchases import Store
+from services.points.usecases.referrals import Completed
 
 STREAM = "points.account"
 """All events of points, in the order of each account's journal."""
@@ -179,6 +180,15 @@ def wished_merge(event: Event) -> Wish | None:
         split = members_pb2.MemberSplit.FromString(event.body)
         return Wish(event.chain, split.member_id, event.sequence, split.merge_id)
     return None
+
+
+def completed_referral(event: Event) -> Completed | None:
+    """Return whose referral was completed, None when the event tells something else."""
+    if event.type != members_pb2.ReferralCompleted.DESCRIPTOR.full_name:
+        return None
+    told = members_pb2.ReferralCompleted.FromString(event.body)
+    at = from_timestamp(told.completed_at)
+    return Completed(event.chain, told.referral_id, told.referrer_id, told.member_id, at)
 
 
 def erased_member(event: Event) -> Erased | None:

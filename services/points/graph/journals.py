@@ -61,6 +61,7 @@ class EntryKind(Enum):
     EXPIRY = strawberry.enum_value("EXPIRY", description="They expired.")
     ADJUSTMENT = strawberry.enum_value("ADJUSTMENT", description="Somebody added or took them by hand.")
     OPENING = strawberry.enum_value("OPENING", description="They were brought from another system.")
+    REFERRAL = strawberry.enum_value("REFERRAL", description="A guest who was brought bought for the first time.")
     FROZEN = strawberry.enum_value("FROZEN", description="The account was frozen.")
     UNFROZEN = strawberry.enum_value("UNFROZEN", description="The account was unfrozen.")
     MERGED_INTO = strawberry.enum_value(

@@ -325,6 +325,22 @@ class ProgramRelease:
     on_action: bool = strawberry.field(default=False, description="When an action, such as a delivery, is told.")
 
 
+@terms("What both sides get when a member who was brought by another one buys for the first time.")
+class ProgramReferral:
+    """What both sides of a referral get."""
+
+    referrer_points: SafeInt = strawberry.field(
+        default=0, description="Points for who brought a guest, 0 to 1,000,000; 0: none."
+    )
+    referred_points: SafeInt = strawberry.field(
+        default=0, description="Points for the guest who was brought, 0 to 1,000,000; 0: none."
+    )
+    most_a_month: SafeInt = strawberry.field(
+        default=0,
+        description="Rewards of one referrer in a month of the chain's zone, 0 to 10,000; 0: without a limit.",
+    )
+
+
 @terms("How points are earned, how long they live, and the levels.")
 class ProgramTerms:
     """How points are earned, how long they live, and the levels."""
@@ -347,6 +363,9 @@ class ProgramTerms:
     adjustment_limit: SafeInt = strawberry.field(
         default=10_000,
         description="Of points or stamps, in either direction: more than this by hand waits for a second person.",
+    )
+    referral: ProgramReferral | None = strawberry.field(
+        default=None, description="What bringing a new guest gives; null: nothing."
     )
 
 

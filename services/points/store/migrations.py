@@ -8,6 +8,7 @@ from services.kit.outbox.outbox import Outbox
 from services.kit.rabbit.cursors import seed_cursors
 from services.kit.rabbit.sequencing import Origin
 from services.points.events.told import STREAM
+from services.points.store import referrals
 from services.points.store.collections import ACCOUNTS, INDEXES
 
 SEEDED_AT_ONCE = 1_000
@@ -52,4 +53,5 @@ MIGRATIONS = (
     Migration(7, "programs, their drafts, and the chains' zones", _first),
     Migration(8, "merges that wait, and erasures", _first),
     Migration(9, "how far members was asked for erasures", erasures.set_up),
+    Migration(10, "rewards of referrals that wait", referrals.set_up),
 )

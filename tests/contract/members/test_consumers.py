@@ -20,11 +20,10 @@ from services.kit.rabbit.messages import PoisonError
 from services.kit.rabbit.publisher import RabbitPublisher
 from services.kit.rabbit.topology import Topology
 from services.kit.timestamps import from_timestamp, to_timestamp
-from services.members.consumers import PortraitHandler
 from services.members.domain.portraits import Portrait
 from services.members.store.portraits import MongoPortraits
 from tests.support.clock import START
-from tests.support.members_service import MembersService, enrollment, staff
+from tests.support.members_service import MembersService, enrollment, portrait_handler, staff
 
 Eventually = Callable[..., Awaitable[Any]]
 
@@ -68,7 +67,7 @@ async def publisher(amqp_url: str, topology: Topology) -> AsyncIterator[RabbitPu
 @pytest.fixture
 async def consumer(service: MembersService, amqp_url: str, topology: Topology) -> AsyncIterator[Consumer]:
     await inbox.set_up(service.database)
-    handle = PortraitHandler(partial(MongoPortraits, service.database))
+    handle = portrait_handler(service.database)
     consumer = Consumer(amqp_url, topology, service="members", database=service.database, handle=handle)
     await consumer.start()
     yield consumer
@@ -186,7 +185,7 @@ async def test_a_member_that_nobody_enrolled_is_a_dead_letter(
 async def test_a_body_of_another_type_is_poison(service: MembersService, chain: str, member: str) -> None:
     event = purchase(chain, member, 1, day=0)
     broken = Event(**{name: getattr(event, name) for name in Event.__slots__} | {"body": b"\xff"})
-    handle = PortraitHandler(partial(MongoPortraits, service.database))
+    handle = portrait_handler(service.database)
     before = await service.everything()
     with pytest.raises(PoisonError, match=r"not a huitou\.events\.v1\.PurchaseBooked"):
         await service.database.in_transaction(partial(handle, [event, broken]))
@@ -201,7 +200,7 @@ async def test_two_consumers_of_one_member_lose_nothing(service: MembersService,
         stream="campaigns.coupon",
         aggregate="cpn_1",
     )
-    handle = PortraitHandler(partial(MongoPortraits, service.database))
+    handle = portrait_handler(service.database)
 
     async def slower(session: Session) -> None:
         await MongoPortraits(service.database, session).find([(chain, member)])

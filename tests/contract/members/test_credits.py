@@ -17,9 +17,8 @@ from services.kit.mongo.database import Session
 from services.kit.outbox.events import Event
 from services.kit.outbox.outbox import OUTBOX
 from services.kit.timestamps import to_timestamp
-from services.members.consumers import CreditHandler, Handlers, PortraitHandler
+from services.members.consumers import CreditHandler, Handlers
 from services.members.store.credits import MongoCredits
-from services.members.store.portraits import MongoPortraits
 from services.members.usecases.credits import (
     EnrolledByStaff,
     Visited,
@@ -28,7 +27,7 @@ from services.members.usecases.credits import (
     credit_visit,
 )
 from tests.support.clock import START
-from tests.support.members_service import MembersService, enrollment, staff
+from tests.support.members_service import MembersService, enrollment, portrait_handler, staff
 
 MARCH = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -190,7 +189,7 @@ async def test_what_is_heard_is_credited_in_any_order(service: MembersService, c
 
 async def hear(service: MembersService, *events: Event) -> None:
     handle = Handlers(
-        PortraitHandler(partial(MongoPortraits, service.database)),
+        portrait_handler(service.database),
         CreditHandler(partial(MongoCredits, service.database)),
     )
 

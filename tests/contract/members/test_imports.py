@@ -43,6 +43,15 @@ async def test_rows_are_enrolled_told_and_counted(importer: Importer, service: M
     assert [(one.row, one.code) for one in found.refused_rows] == [(4, "INVALID_IDENTITY")]
 
 
+async def test_a_row_with_a_referral_code_is_refused(importer: Importer, service: MembersService) -> None:
+    """What is imported happened elsewhere: it is no reason to reward anybody now."""
+    brought = row(2, LI)
+    brought.source.referral_code = "ABCDEFGH"
+    answer = await importer.send(await importer.open(), 0, brought)
+    assert [(number, field) for number, _, field in refused(answer)] == [(2, "source.referralCode")]
+    assert await service.resolve([LI], importer.by) == [""]
+
+
 async def test_the_latest_rows_get_the_same_answer_again(importer: Importer, service: MembersService) -> None:
     job = await importer.open()
     rows = (row(2, LI, tell_member=True), row(3, name="nobody"))

@@ -16,10 +16,8 @@ from services.kit.outbox.events import Event
 from services.kit.outbox.outbox import OUTBOX
 from services.kit.principal import Caller, Principal
 from services.kit.timestamps import to_timestamp
-from services.members.consumers import PortraitHandler
-from services.members.store.portraits import MongoPortraits
 from tests.support.clock import START, FixedClock
-from tests.support.members_service import MembersService, enrollment, external, phone, staff
+from tests.support.members_service import MembersService, enrollment, external, phone, portrait_handler, staff
 
 LI, MING = "+8613800138000", "+8613900139000"
 
@@ -44,7 +42,7 @@ async def split(service: MembersService, chain: str, merge_id: str, key: str = "
     return answer
 
 
-async def bought(service: MembersService, chain: str, member: str, *numbers: int) -> None:
+async def bought(service: MembersService, chain: str, member: str, *numbers: int, traceparent: str = "") -> None:
     """Let members hear of purchases, one a day: those of the numbers."""
     events = [
         Event(
@@ -62,12 +60,13 @@ async def bought(service: MembersService, chain: str, member: str, *numbers: int
                 paid=Money(amount_minor=1_000 + number, currency="CNY"),
                 time_zone="Asia/Shanghai",
             ).SerializeToString(),
+            traceparent=traceparent,
         )
         for number in numbers
     ]
 
     async def apply(session: Session) -> None:
-        await PortraitHandler(lambda held: MongoPortraits(service.database, held))(events, session)
+        await portrait_handler(service.database)(events, session)
 
     await service.database.in_transaction(apply)
 

@@ -8,6 +8,7 @@ from services.points.store.collections import ACCOUNTS, STORES
 from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
 from services.points.store.merges import MongoHeardMerges
+from services.points.store.referrals import MongoHeardReferrals
 from services.points.store.stores import MongoStoreList, StoreCopies
 from tests.contract.points.conftest import Ledger
 from tests.contract.points.desk import KnownMembers
@@ -37,7 +38,11 @@ def saved(version: int, time_zone: str, region: str = "") -> Event:
 
 async def hear(database: Database, stores: StoreCopies, *events: Event) -> None:
     items = ItemCopies(database, source=KnownMembers(), clock=FixedClock())
-    handler = MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database))
+    handler = MembersHandler(
+        partial(MongoCopies, database, stores, items),
+        partial(MongoHeardMerges, database),
+        partial(MongoHeardReferrals, database),
+    )
     await database.in_transaction(partial(handler, events))
 
 

@@ -24,6 +24,7 @@ from services.points.store.items import ItemCopies
 from services.points.store.merges import MongoHeardMerges
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.receipt_reports import MongoReceipts
+from services.points.store.referrals import MongoHeardReferrals
 from services.points.store.sales import MongoSalesNews, MongoSalesRoll
 from services.points.store.stores import StoreCopies
 from tests.contract.points.booked import CHAIN, booker_on, day
@@ -64,7 +65,11 @@ async def test_one_batch_of_both_streams(database: Database) -> None:
         stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
         items = ItemCopies(database, source=KnownMembers(), clock=FixedClock())
         handle = Handlers(
-            members=MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database)),
+            members=MembersHandler(
+                partial(MongoCopies, database, stores, items),
+                partial(MongoHeardMerges, database),
+                partial(MongoHeardReferrals, database),
+            ),
             sales=SalesHandler(partial(MongoSalesNews, database)),
         )
         bought = points_pb2.PurchaseBooked(member_id="mem_ada", store_id="sto_1", visit=2, time_zone="Asia/Shanghai")

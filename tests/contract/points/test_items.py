@@ -27,6 +27,7 @@ from services.points.store.collections import MENU_ITEMS
 from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
 from services.points.store.merges import MongoHeardMerges
+from services.points.store.referrals import MongoHeardReferrals
 from services.points.store.stores import StoreCopies
 from services.points.usecases.ledger import Call
 from services.points.usecases.record_purchases import Receipt, record_purchases
@@ -62,7 +63,11 @@ def saved(version: int, category: str, launched_on: str = "", *, chain: str = "c
 
 async def hear(database: Database, items: ItemCopies, *events: Event) -> None:
     stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
-    handler = MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database))
+    handler = MembersHandler(
+        partial(MongoCopies, database, stores, items),
+        partial(MongoHeardMerges, database),
+        partial(MongoHeardReferrals, database),
+    )
     await database.in_transaction(partial(handler, events))
 
 

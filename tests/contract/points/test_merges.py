@@ -28,6 +28,7 @@ from services.points.store.collections import ACCOUNTS, ERASURES, MERGE_WISHES, 
 from services.points.store.copies import MongoCopies
 from services.points.store.items import ItemCopies
 from services.points.store.merges import MongoHeardMerges, MongoWishes
+from services.points.store.referrals import MongoHeardReferrals
 from services.points.store.stores import StoreCopies
 from services.points.usecases.merges import Merger
 from tests.contract.points.booked import verified
@@ -60,7 +61,11 @@ def merged(member: str, into: str, merge: str, sequence: int = 2) -> Event:
 async def hear(database: Database, *events: Event) -> None:
     stores = StoreCopies(database, source=KnownMembers(), clock=FixedClock())
     items = ItemCopies(database, source=KnownMembers(), clock=FixedClock())
-    handler = MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database))
+    handler = MembersHandler(
+        partial(MongoCopies, database, stores, items),
+        partial(MongoHeardMerges, database),
+        partial(MongoHeardReferrals, database),
+    )
     await database.in_transaction(partial(handler, events))
 
 

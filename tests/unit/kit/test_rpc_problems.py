@@ -16,6 +16,7 @@ from protos.members.v1 import (
     directory_pb2,
     jobs_pb2,
     members_pb2,
+    referrals_pb2,
     staff_pb2,
 )
 from protos.points.v1 import points_pb2
@@ -128,6 +129,7 @@ SERVICES: list[ServiceDescriptor] = [
         dead_letters_pb2.DESCRIPTOR,
         feedback_pb2.DESCRIPTOR,
         members_pb2.DESCRIPTOR,
+        referrals_pb2.DESCRIPTOR,
         points_pb2.DESCRIPTOR,
     )
     for service in file.services_by_name.values()

@@ -2,7 +2,16 @@
 
 import pytest
 
-from protos.members.v1 import care_pb2, chains_pb2, configuration_pb2, directory_pb2, jobs_pb2, members_pb2, staff_pb2
+from protos.members.v1 import (
+    care_pb2,
+    chains_pb2,
+    configuration_pb2,
+    directory_pb2,
+    jobs_pb2,
+    members_pb2,
+    referrals_pb2,
+    staff_pb2,
+)
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -66,6 +75,9 @@ CALLS = {
     ("Member", "household"): "GetHouseholds",
     ("Mutation", "addToHousehold"): "AddToHousehold",
     ("Mutation", "removeFromHousehold"): "RemoveFromHousehold",
+    ("Member", "referrals"): "GetReferrals",
+    ("Mutation", "createReferralCode"): "CreateReferralCode",
+    ("Mutation", "setReferrer"): "SetReferrer",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -75,6 +87,7 @@ METHODS = (
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
     | rules(jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"])
+    | rules(referrals_pb2.DESCRIPTOR.services_by_name["Referrals"])
 )
 RULES = {
     (type_.name, name): rule

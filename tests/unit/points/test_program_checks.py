@@ -12,6 +12,7 @@ from services.points.domain.expiries import Cycle, Expiry, MonthDay, Release, St
 from services.points.domain.program_checks import InvalidProgramError, check_program
 from services.points.domain.programs import DEFAULT_PROGRAM, Program, Programs, rate
 from services.points.domain.purchases import Channel
+from services.points.domain.referral_terms import Referral
 from services.points.domain.rules import (
     Cap,
     CapUnit,
@@ -280,6 +281,21 @@ REFUSED: list[tuple[Program, str, str]] = [
         replace(DEFAULT_PROGRAM, adjustment_limit=-1),
         "adjustmentLimit",
         "this is -1, and must be from 0 to 1000000000000",
+    ),
+    (
+        replace(DEFAULT_PROGRAM, referral=Referral(referrer_points=-1)),
+        "referral.referrerPoints",
+        "this is -1, and must be from 0 to 1000000",
+    ),
+    (
+        replace(DEFAULT_PROGRAM, referral=Referral(referred_points=1_000_001)),
+        "referral.referredPoints",
+        "this is 1000001, and must be from 0 to 1000000",
+    ),
+    (
+        replace(DEFAULT_PROGRAM, referral=Referral(most_a_month=10_001)),
+        "referral.mostAMonth",
+        "this is 10001, and must be from 0 to 10000",
     ),
 ]
 
