@@ -4,6 +4,7 @@ from functools import partial
 from secrets import token_bytes
 
 from protos.members.v1 import (
+    activities_pb2,
     cards_pb2,
     care_pb2,
     chains_pb2,
@@ -13,6 +14,7 @@ from protos.members.v1 import (
     members_pb2,
     staff_pb2,
 )
+from protos.members.v1.activities_pb2_grpc import add_ActivitiesServicer_to_server
 from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
 from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
@@ -36,6 +38,7 @@ from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
+from services.members.rpc.activities import ActivitiesServicer
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
@@ -46,6 +49,7 @@ from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.rpc.staff import StaffServicer
+from services.members.store.activities import MongoActivities
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.cards import MongoCards
 from services.members.store.chains import MongoChains
@@ -69,6 +73,7 @@ from services.members.store.targets import MongoTargets
 from services.members.store.timeline import MongoTimelines
 from services.members.store.units import MongoUnits
 from services.members.store.vault import Vault
+from services.members.usecases.activities import ActivityDesk
 from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
@@ -133,6 +138,9 @@ def servicers(
         changes=changes, clocks=clocks, members=members, looks=looks, consents=MongoConsents(database)
     )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
+    for_activities = ActivitiesServicer(
+        ActivityDesk(chains, stores, members, cards, MongoActivities(database, vault), looks, make_id), clocks
+    )
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     imports = MongoImports(database, vault, outbox)
     for_jobs = MemberJobsServicer(
@@ -148,6 +156,7 @@ def servicers(
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
+        (add_ActivitiesServicer_to_server, for_activities, activities_pb2.DESCRIPTOR.services_by_name["Activities"]),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]

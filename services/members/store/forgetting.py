@@ -5,8 +5,9 @@ under another key, must not tell who somebody is.
 """
 
 from services.kit.mongo.collections import Keyed
+from services.members.store.activities import ACTIVITIES
 from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.households import HOMES
 
-FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, HOMES)
+FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, HOMES, ACTIVITIES)

@@ -6,6 +6,7 @@ from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
 from services.members.store import (
+    activities,
     cards,
     chain_collections,
     consents,
@@ -50,4 +51,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(6, "cards", cards.set_up),
         Migration(7, "what members agree to", consents.set_up),
         Migration(8, "imports and households", _jobs),
+        Migration(9, "activities from other systems", activities.set_up),
     )

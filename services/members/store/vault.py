@@ -11,7 +11,7 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from services.kit.mongo.collections import EVERYWHERE, Document, Keyed
 from services.kit.mongo.database import Database, Session, create_indexes
-from services.kit.mongo.guards import insert_new
+from services.kit.mongo.guards import insert_new, write_guarded
 from services.kit.sealing import (
     KEY_BYTES,
     NONCE_BYTES,
@@ -56,6 +56,14 @@ class Vault:
         found = await self._keys.find(condition, {"_id": False}, session=session).to_list(len(members))
         opened = await self._wrapping.unwrap([(_wrapped(one), _whose(chain, one["member"])) for one in found])
         return {one["member"]: key for one, key in zip(found, opened, strict=True)}
+
+    async def hold(self, chain: str, members: Sequence[str], *, session: Session) -> None:
+        """Keep the members' keys until this transaction is done, so that an erasure at the same moment is a conflict.
+
+        For what is kept under a member without writing the member itself: nothing of it can stay behind an erasure.
+        """
+        holds = [UpdateOne({"chain": chain, "member": member}, {"$inc": {"held": 1}}) for member in sorted(members)]
+        await write_guarded(self._keys, holds, session=session)
 
     def seal(self, key: bytes, plain: bytes, *, place: tuple[str, str, str]) -> bytes:
         """Return `plain` sealed for its place: chain, member, and what it is."""
