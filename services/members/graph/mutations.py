@@ -11,6 +11,7 @@ from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
+from services.members.graph.record_activities import ActivityMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation
 
@@ -21,6 +22,7 @@ class Mutation(
     IdentityMutation,
     ChangeMutation,
     ConsentMutation,
+    ActivityMutation,
     SavingMutation,
     DirectoryMutation,
     QrCodeMutation,
