@@ -138,9 +138,7 @@ def servicers(
         changes=changes, clocks=clocks, members=members, looks=looks, consents=MongoConsents(database)
     )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
-    for_activities = ActivitiesServicer(
-        ActivityDesk(chains, stores, members, cards, MongoActivities(database, vault), looks, make_id), clocks
-    )
+    activities = ActivityDesk(chains, stores, members, cards, MongoActivities(database, vault), looks, make_id)
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     imports = MongoImports(database, vault, outbox)
     for_jobs = MemberJobsServicer(
@@ -156,10 +154,16 @@ def servicers(
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
-        (add_ActivitiesServicer_to_server, for_activities, activities_pb2.DESCRIPTOR.services_by_name["Activities"]),
+        _of_activities(activities, clocks),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
+
+
+def _of_activities(desk: ActivityDesk, clocks: ChainClocks) -> Servicer:
+    """Return what answers calls about what other systems tell."""
+    named = activities_pb2.DESCRIPTOR.services_by_name["Activities"]
+    return add_ActivitiesServicer_to_server, ActivitiesServicer(desk, clocks), named
 
 
 def _of_the_chain(

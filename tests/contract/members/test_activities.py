@@ -15,6 +15,7 @@ from services.kit.timestamps import from_timestamp, to_timestamp
 from services.members.domain.cards import code_of
 from services.members.store.activities import ACTIVITIES
 from services.members.store.timeline import TIMELINE
+from tests.contract.members.test_erasing import again, restore
 from tests.support.clock import START, FixedClock
 from tests.support.members_service import MembersService, enrollment, phone, staff, till
 
@@ -149,6 +150,17 @@ async def test_versions_hold_in_the_sources_order(service: MembersService, chain
     assert await service.everything() == before
 
 
+async def test_of_two_versions_at_once_the_later_holds(
+    service: MembersService, other_replica: MembersService, chain: str
+) -> None:
+    store, member = await service.store(chain), await enrolled(service, chain)
+    for number in range(20):
+        about: dict[str, Any] = {"store": store, "external_id": f"B-{number}"}
+        first, second = booking(member, **about), booking(member, ago=HOUR, status=CANCELLED, **about)
+        await asyncio.gather(record(service, staff(chain), first), record(other_replica, staff(chain), second))
+    assert await timeline(service, chain, member) == [("booking", store, "cancelled", START + HOUR)] * 20
+
+
 def replace_said(told: pb.ActivityInput, **said: Any) -> pb.ActivityInput:
     changed = pb.ActivityInput()
     changed.CopyFrom(told)
@@ -241,6 +253,24 @@ async def test_an_erasure_takes_it_all_and_nothing_comes_after(service: MembersS
         "MEMBER_NOT_FOUND identity",
     ]
     assert await service.everything() == before
+
+
+async def test_a_restored_backup_forgets_them_again(service: MembersService, chain: str) -> None:
+    store, by = await service.store(chain), staff(chain)
+    member, other = await enrolled(service, chain, LI), await enrolled(service, chain)
+    await record(service, by, booking(member, store=store, text=NOTE), booking(other, store=store, external_id="B-2"))
+    backup = await service.everything()
+    await erase(service, chain, member)
+    await restore(service, backup)
+    later = booking(store=store, ago=HOUR, status=CANCELLED)
+    assert await record(service, by, later, booking(member, store=store, external_id="B-3")) == [
+        "MEMBER_NOT_FOUND identity",
+        "MEMBER_NOT_FOUND memberId",
+    ]
+    assert await kept(service, chain) == (2, 2)
+    assert await again(service, chain) == 1
+    assert await kept(service, chain) == (1, 1)
+    assert [one.external_id for one in await listed(service, by, other)] == ["B-2"]
 
 
 async def test_nothing_stays_behind_an_erasure_at_the_same_moment(

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.errors import Problem
@@ -55,6 +55,7 @@ def folded(told: Sequence[Told], known: dict[str, Activity]) -> Folded:
 versions = st.builds(version, st.integers(0, 2), minutes=st.integers(0, 2), key=st.sampled_from(("B-1", "B-2")))
 
 
+@settings(deadline=None)
 @given(st.lists(versions, max_size=12), st.data())
 def test_the_latest_version_holds_in_whatever_batches_they_come(told: list[Activity], data: st.DataObject) -> None:
     known: dict[str, Activity] = {}
