@@ -4,6 +4,7 @@ from functools import partial
 from secrets import token_bytes
 
 from protos.members.v1 import (
+    activities_pb2,
     cards_pb2,
     care_pb2,
     chains_pb2,
@@ -14,6 +15,7 @@ from protos.members.v1 import (
     referrals_pb2,
     staff_pb2,
 )
+from protos.members.v1.activities_pb2_grpc import add_ActivitiesServicer_to_server
 from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
 from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
@@ -38,6 +40,7 @@ from services.kit.service import Service, main
 from services.members.consumers import CreditHandler, Handlers, PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
+from services.members.rpc.activities import ActivitiesServicer
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
@@ -49,6 +52,7 @@ from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.rpc.referrals import ReferralsServicer
 from services.members.rpc.staff import StaffServicer
+from services.members.store.activities import MongoActivities
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.cards import MongoCards
 from services.members.store.chains import MongoChains
@@ -75,6 +79,7 @@ from services.members.store.targets import MongoTargets
 from services.members.store.timeline import MongoTimelines
 from services.members.store.units import MongoUnits
 from services.members.store.vault import Vault
+from services.members.usecases.activities import ActivityDesk
 from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
@@ -146,6 +151,7 @@ def servicers(
     )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
     for_referrals = ReferralsServicer(changes, MongoReferralBook(database), clocks, random_bytes=token_bytes)
+    activities = ActivityDesk(chains, stores, members, cards, MongoActivities(database, vault), looks, make_id)
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     imports = MongoImports(database, vault, outbox)
     for_jobs = MemberJobsServicer(
@@ -162,9 +168,16 @@ def servicers(
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
         (add_ReferralsServicer_to_server, for_referrals, referrals_pb2.DESCRIPTOR.services_by_name["Referrals"]),
+        _of_activities(activities, clocks),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
+
+
+def _of_activities(desk: ActivityDesk, clocks: ChainClocks) -> Servicer:
+    """Return what answers calls about what other systems tell."""
+    named = activities_pb2.DESCRIPTOR.services_by_name["Activities"]
+    return add_ActivitiesServicer_to_server, ActivitiesServicer(desk, clocks), named
 
 
 def _of_the_chain(

@@ -1,14 +1,22 @@
-"""members, asked over gRPC: who has an identity, who exists, which stores and menu items there are."""
+"""members, asked over gRPC: who has an identity, who exists, which stores and menu items there are, what is planned."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from protos.members.v1 import chains_pb2, chains_pb2_grpc, members_pb2, members_pb2_grpc
+from protos.members.v1 import (
+    activities_pb2,
+    activities_pb2_grpc,
+    chains_pb2,
+    chains_pb2_grpc,
+    members_pb2,
+    members_pb2_grpc,
+)
 from services.kit.clock import Clock
 from services.kit.principal import Caller, Principal
 from services.kit.rpc.client import RpcChannel
 from services.kit.timestamps import to_timestamp
+from services.points.domain.expectations import Known
 from services.points.domain.items import Item
 from services.points.usecases.record_purchases import CARD_CODE, Identity, Payer, Store
 
@@ -29,6 +37,13 @@ CODES_AT_ONCE = 500
 """Menu items that members finds by code in one call; for more, the whole menu is fetched, in one call too."""
 SALE_WAITS_S = 1.0
 """For its items' categories and its chain's zone: it can be booked without them, and its till waits."""
+
+PLANNED_WAITS_S = 1.0
+"""For what is planned in a store: it can be forecast without."""
+PLANNED_LIFETIME = timedelta(seconds=30)
+"""How long a forecast may go on with what was planned before."""
+PLANNED_SIZE = 3_000
+"""Stores of which a process remembers what is planned."""
 
 UNKNOWN_KIND = "unknown"
 LONGEST_KIND = 32
@@ -163,3 +178,37 @@ class MembersClient:
             self._resolved.move_to_end((chain, identity))
         while len(self._resolved) > CACHE_SIZE:
             self._resolved.popitem(last=False)
+
+
+class PlannedClient:
+    """Asks members what is planned in stores, in the service's own name."""
+
+    def __init__(self, channel: RpcChannel, *, clock: Clock) -> None:
+        self._channel, self._clock = channel, clock
+        self._activities = channel.stub(activities_pb2_grpc.ActivitiesStub)
+        self._planned: OrderedDict[tuple[str, str, date, date], tuple[datetime, Sequence[Known]]] = OrderedDict()
+
+    async def known(self, chain: str, store: str, days: Sequence[date]) -> Sequence[Known]:
+        """Return what is planned by the hours of the store's days, which follow each other."""
+        asked, now = (chain, store, days[0], days[-1]), self._clock()
+        until, planned = self._planned.get(asked, (now, ()))
+        if now < until:
+            return planned
+        request = activities_pb2.CountPlannedRequest(
+            store_id=store, from_day=days[0].isoformat(), until_day=days[-1].isoformat()
+        )
+        answer = await self._channel.call(
+            self._activities.CountPlanned,
+            request,
+            principal=_service(chain),
+            timeout_s=PLANNED_WAITS_S,
+            idempotent=True,
+        )
+        planned = [
+            Known(date.fromisoformat(one.day), one.hour, covers=one.guests, items=one.items) for one in answer.hours
+        ]
+        self._planned[asked] = (now + PLANNED_LIFETIME, planned)
+        self._planned.move_to_end(asked)
+        if len(self._planned) > PLANNED_SIZE:
+            self._planned.popitem(last=False)
+        return planned

@@ -22,7 +22,7 @@ from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
 from services.points import jobs
-from services.points.clients import MembersClient
+from services.points.clients import MembersClient, PlannedClient
 from services.points.consumers import Handlers, MembersHandler, SalesHandler
 from services.points.domain.batches import Answer
 from services.points.domain.commands import AnyCommand
@@ -57,7 +57,7 @@ from services.points.store.verification import MongoLedgerReader
 from services.points.usecases.adjustments import AdjustmentDesk
 from services.points.usecases.dry_run import DryRunDesk
 from services.points.usecases.dues import DayEnds
-from services.points.usecases.forecasts import Forecaster, NoActivities
+from services.points.usecases.forecasts import Activities, Forecaster, NoActivities
 from services.points.usecases.holds import HoldDesk
 from services.points.usecases.ledger import aggregate_of, commit
 from services.points.usecases.merges import Erased, Merger, erase_member
@@ -108,7 +108,14 @@ def build(config: ServiceConfig) -> Service:
     return chassis.service(
         migrations=MIGRATIONS,
         servicers=[
-            *servicers(database, recorder=recorder, programs=programs, signer=signer, clocks=clocks),
+            *servicers(
+                database,
+                recorder=recorder,
+                programs=programs,
+                signer=signer,
+                clocks=clocks,
+                activities=PlannedClient(chassis.channel("members"), clock=clock),
+            ),
             programs_servicer(database, programs, items, clocks=clocks),
         ],
         handle=Handlers(
@@ -143,9 +150,15 @@ def group_commit(database: Database, outbox: Outbox, programs: ProgramSource) ->
 
 
 def servicers(
-    database: Database, *, recorder: Recorder, programs: ProgramSource, signer: OwnKey, clocks: ChainClocks
+    database: Database,
+    *,
+    recorder: Recorder,
+    programs: ProgramSource,
+    signer: OwnKey,
+    clocks: ChainClocks,
+    activities: Activities | None = None,
 ) -> list[Servicer]:
-    """Return what answers calls."""
+    """Return what answers calls; without `activities`, nothing is known to come."""
     points = PointsServicer(
         recorder=recorder,
         accounts=MongoAccounts(database),
@@ -167,7 +180,7 @@ def servicers(
     sums = MongoSalesSums(database)
     insight = InsightServicer(
         insight=Insight(sums, MongoStoreList(database)),
-        forecasts=ForecastReports(Forecaster(sums, recorder.stores, NoActivities()), clocks),
+        forecasts=ForecastReports(Forecaster(sums, recorder.stores, activities or NoActivities()), clocks),
         rebuilds=MongoRebuilds(database),
         clocks=clocks,
     )

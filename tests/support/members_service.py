@@ -14,6 +14,7 @@ import pytest
 from pymongo import AsyncMongoClient, IndexModel
 
 from protos.members.v1 import chains_pb2, directory_pb2, members_pb2
+from protos.members.v1.activities_pb2_grpc import ActivitiesStub
 from protos.members.v1.cards_pb2_grpc import CardsStub
 from protos.members.v1.care_pb2_grpc import CareStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
@@ -42,6 +43,7 @@ from tests.support.clock import FixedClock
 from tests.support.served import served
 
 if TYPE_CHECKING:
+    from protos.members.v1.activities_pb2_grpc import ActivitiesAsyncStub
     from protos.members.v1.cards_pb2_grpc import CardsAsyncStub
     from protos.members.v1.care_pb2_grpc import CareAsyncStub
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
@@ -102,6 +104,7 @@ class MembersService:
     cards: "CardsAsyncStub"
     care: "CareAsyncStub"
     referrals: "ReferralsAsyncStub"
+    activities: "ActivitiesAsyncStub"
 
     @classmethod
     def over(cls, channel: RpcChannel, database: Database, mongo_url: str) -> "MembersService":
@@ -113,6 +116,7 @@ class MembersService:
             channel.stub(CardsStub),
             channel.stub(CareStub),
             channel.stub(ReferralsStub),
+            channel.stub(ActivitiesStub),
         )
         return cls(database, mongo_url, channel, *stubs)
 

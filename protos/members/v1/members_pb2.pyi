@@ -1390,15 +1390,19 @@ class Happening(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """"purchase", "refund", "points", "level", "coupon_issued", "coupon_redeemed", "case_opened" …."""
+    """"purchase", "refund", "points", "level", "coupon_issued", "coupon_redeemed", "case_opened"; what other systems tell:
+    "booking", "pre_order", "check_in", "event", "visit", "social"; more may come.
+    """
     ref: _builtins.str
-    """What it is about: a purchase's, a coupon's, a case's id."""
+    """What it is about: a purchase's, a coupon's, a case's, an activity's id."""
     store_id: _builtins.str
     amount: _builtins.int
     """In the minor unit of `currency`, or in points or stamps where those are the currency."""
     currency: _builtins.str
     detail: _builtins.str
-    """A word of whoever told it: a level, an entry's kind, an offer."""
+    """A word of whoever told it: a level, an entry's kind, an offer; of an activity "planned", "happened", "cancelled" or
+    "no_show".
+    """
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(

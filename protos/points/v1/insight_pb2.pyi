@@ -402,7 +402,10 @@ class GetForecastResponse(_message.Message):
     COVERS_ERROR_FIELD_NUMBER: _builtins.int
     ITEMS_ERROR_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    WITHOUT_KNOWN_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
+    without_known: _builtins.bool
+    """What is planned could not be asked for just now: `known` is 0 everywhere."""
     @_builtins.property
     def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForecastDay]:
         """14 days from today on, in the store's zone."""
@@ -418,10 +421,11 @@ class GetForecastResponse(_message.Message):
         covers_error: Global___ForecastError | None = ...,
         items_error: Global___ForecastError | None = ...,
         time_zone: _builtins.str = ...,
+        without_known: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["covers_error", b"covers_error", "items_error", b"items_error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["covers_error", b"covers_error", "days", b"days", "items_error", b"items_error", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covers_error", b"covers_error", "days", b"days", "items_error", b"items_error", "time_zone", b"time_zone", "without_known", b"without_known"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -618,7 +622,10 @@ class GetStaffingResponse(_message.Message):
 
     HOURS_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    WITHOUT_KNOWN_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
+    without_known: _builtins.bool
+    """As in the forecast behind it."""
     @_builtins.property
     def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaffingHour]: ...
     def __init__(
@@ -626,10 +633,11 @@ class GetStaffingResponse(_message.Message):
         *,
         hours: _abc.Iterable[Global___StaffingHour] | None = ...,
         time_zone: _builtins.str = ...,
+        without_known: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours", "time_zone", b"time_zone", "without_known", b"without_known"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -39,6 +39,7 @@ SCOPES = frozenset(
         "campaigns:write",
         "feedback:read",
         "feedback:write",
+        "activities:write",
         "chain:write",
         "stock:write",
         "staff:read",

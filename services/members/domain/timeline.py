@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.members.domain.activities import ActivityKind
+
 
 class HappeningKind(StrEnum):
     """What kind of thing happened."""
@@ -15,6 +17,16 @@ class HappeningKind(StrEnum):
     COUPON_ISSUED = "coupon_issued"
     COUPON_REDEEMED = "coupon_redeemed"
     CASE_OPENED = "case_opened"
+    BOOKING = "booking"
+    PRE_ORDER = "pre_order"
+    CHECK_IN = "check_in"
+    EVENT = "event"
+    VISIT = "visit"
+    SOCIAL = "social"
+
+
+ACTIVITY_KINDS = frozenset(HappeningKind(kind.value) for kind in ActivityKind)
+"""What other systems tell of a guest. It goes with the guest: no account is made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,8 @@ class Happening:
     member's.
 
     `amount` is in the minor unit of `currency`, or in points or stamps where those are the currency. `time_zone` is
-    the store's. `detail` is a word of the service that told it: a level, an entry's kind, an offer.
+    the store's. `detail` is a word of the service that told it: a level, an entry's kind, an offer, what has become of
+    an activity.
     """
 
     chain: str

@@ -13,6 +13,7 @@ from services.members.graph.households import HouseholdMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.imports import ImportMutation
 from services.members.graph.leaderboards import LeaderboardMutation
+from services.members.graph.record_activities import ActivityMutation
 from services.members.graph.referrals import ReferralMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation
@@ -25,6 +26,7 @@ class Mutation(
     ChangeMutation,
     ConsentMutation,
     ReferralMutation,
+    ActivityMutation,
     SavingMutation,
     DirectoryMutation,
     QrCodeMutation,

@@ -30,16 +30,20 @@ class Happening:
     """A happening."""
 
     kind: str = strawberry.field(
-        description='"purchase", "refund", "points", "level", "coupon_issued", "coupon_redeemed", "case_opened" ….'
+        description='"purchase", "refund", "points", "level", "coupon_issued", "coupon_redeemed", "case_opened"; what '
+        'other systems tell: "booking", "pre_order", "check_in", "event", "visit", "social"; more may come.'
     )
-    ref: str = strawberry.field(description="What it is about: a purchase's, a coupon's, a case's id.")
+    ref: str = strawberry.field(description="What it is about: a purchase's, a coupon's, a case's, an activity's id.")
     at: Instant = strawberry.field(description="When.")
     store_id: strawberry.ID | None = strawberry.field(description="Where; null: not in a store.")
     amount: SafeInt | None = strawberry.field(
         description="In the minor unit of `currency`, or in points or stamps where those are the currency."
     )
     currency: str | None = strawberry.field(description='ISO 4217, "points" or "stamps"; null: no amount.')
-    detail: str | None = strawberry.field(description="A word of whoever told it: a level, an entry's kind, an offer.")
+    detail: str | None = strawberry.field(
+        description='A word of whoever told it: a level, an entry\'s kind, an offer; of an activity "planned", '
+        '"happened", "cancelled" or "no_show".'
+    )
 
 
 @strawberry.type(description="That somebody was shown personal data of a member.")

@@ -63,7 +63,7 @@ class RecordCalls:
         page = await get_timeline(
             request.member_id,
             caller=caller(),
-            before=_place(request.page.after),
+            before=place_in(request.page.after),
             first=size(request.page),
             members=self.ids,
             timelines=self.records.timelines,
@@ -71,7 +71,7 @@ class RecordCalls:
         end = page.next_before
         return pb.GetTimelineResponse(
             happenings=[_happening(one) for one in page.happenings],
-            end_cursor="" if end is None else encoded(f"{end.at.isoformat()} {end.ref}"),
+            end_cursor="" if end is None else cursor_of(end),
         )
 
 
@@ -87,7 +87,13 @@ def _happening(one: Happening) -> pb.Happening:
     )
 
 
-def _place(cursor: str) -> Place | None:
+def cursor_of(place: Place) -> str:
+    """Return the cursor that stands for a place."""
+    return encoded(f"{place.at.isoformat()} {place.ref}")
+
+
+def place_in(cursor: str) -> Place | None:
+    """Return the place that a cursor stands for, None for an empty one, or raise CursorError."""
     at, _, ref = decoded(cursor).partition(" ")
     if not cursor:
         return None

@@ -7,6 +7,7 @@ from services.members.store.collections import IDENTITIES, MEMBERS
 from services.members.store.documents import NOT_ASKED_BY
 from services.members.store.forgetting import FORGOTTEN
 from services.members.store.profiles import PROFILE
+from services.members.store.timeline import forget_activities
 from services.members.store.vault import Vault
 from services.members.usecases.erasure import Erasure
 
@@ -58,6 +59,7 @@ async def _forget(database: Database, vault: Vault, chain: str, erased_at: dict[
         condition = {"chain": chain, "member": {"$in": members}}
         for keyed in (IDENTITIES, *FORGOTTEN):
             await database.collection(keyed).delete_many(condition, session=session)
+        await forget_activities(database, chain, members, session=session)
         for member, at in erased_at.items():
             gone = {"erased_at": at, PROFILE: b"", "tags": [], "asked_by": NOT_ASKED_BY}
             unlinked = {"source.campaign": "", "source.referrer": "", "source.link": ""}

@@ -5,6 +5,7 @@ under another key, must not tell who somebody is.
 """
 
 from services.kit.mongo.collections import Keyed
+from services.members.store.activities import ACTIVITIES
 from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.households import HOMES
@@ -15,6 +16,7 @@ FORGOTTEN: tuple[Keyed, ...] = (
     CARD_NUMBERS,
     CONSENTS,
     HOMES,
+    ACTIVITIES,
     REFERRALS,
     REFERRAL_CODES,
     MEMBER_REFERRAL_CODES,

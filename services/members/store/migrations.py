@@ -6,6 +6,7 @@ from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
 from services.members.store import (
+    activities,
     cards,
     chain_collections,
     chains,
@@ -59,4 +60,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(9, "secrets of chains are in the vault", hide),
         Migration(10, "QR codes by store", chain_collections.index_codes),
         Migration(11, "referrals and their codes", referrals.set_up),
+        Migration(12, "activities from other systems", activities.set_up),
     )

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, ReplaceOne
 
 from services.kit.mongo.collections import Document, Keyed
 from services.kit.mongo.database import Database, Session, create_indexes
-from services.kit.mongo.guards import insert_new
-from services.members.domain.timeline import Happening, HappeningKind
+from services.kit.mongo.guards import insert_new, write_guarded
+from services.members.domain.timeline import ACTIVITY_KINDS, Happening, HappeningKind
 from services.members.usecases.timelines import Place
 
 TIMELINE = Keyed("timeline", ("chain", "member"))
@@ -45,6 +45,24 @@ async def all_of(database: Database, chain: str, members: Sequence[str], *, sess
     return [_happening(one) for one in await found.to_list(MOST_RECOUNTED)]
 
 
+async def replace_told(
+    database: Database, told: Sequence[tuple[Happening | None, Happening]], *, session: Session
+) -> None:
+    """Write happenings that change: each in the place of what it was before, None for a new one."""
+    gone = [before for before, now in told if before is not None and _place(before) != _place(now)]
+    if gone:
+        await database.collection(TIMELINE).bulk_write([DeleteOne(_place(one)) for one in gone], session=session)
+    writes = [ReplaceOne(_place(now), _document(now), upsert=True) for _, now in told]
+    await write_guarded(database.collection(TIMELINE), writes, session=session)
+
+
+async def forget_activities(database: Database, chain: str, members: Sequence[str], *, session: Session) -> None:
+    """Delete what other systems told of these members; what accounts are made of stays."""
+    kinds = sorted(kind.value for kind in ACTIVITY_KINDS)
+    condition = {"chain": chain, "member": {"$in": list(members)}, "kind": {"$in": kinds}}
+    await database.collection(TIMELINE).delete_many(condition, session=session)
+
+
 class MongoTimelines:
     """Timelines of one service's database, for reading."""
 
@@ -72,6 +90,10 @@ async def set_up(database: Database) -> None:
 
 def _name(document: Mapping[str, str]) -> tuple[str, str, str, str]:
     return document["chain"], document["member"], document["kind"], document["ref"]
+
+
+def _place(one: Happening) -> Document:
+    return {"chain": one.chain, "member": one.member, "kind": one.kind.value, "ref": one.ref}
 
 
 def _document(one: Happening) -> Document:

@@ -173,6 +173,7 @@ class MongoUnit:
         condition = {"chain": self._chain, "member": {"$in": sorted(members)}}
         for keyed in FORGOTTEN:
             await self._database.collection(keyed).delete_many(condition, session=self._session)
+        await timeline.forget_activities(self._database, self._chain, sorted(members), session=self._session)
         for member in members:
             self._keys.pop(member, None)
 

@@ -71,6 +71,8 @@ class Vault:
 
     async def keys(self, chain: str, members: Sequence[str], *, session: Session | None = None) -> dict[str, bytes]:
         """Return the data keys of those who have one, in one query: who was erased has none any more."""
+        if not members:
+            return {}
         condition = {"chain": chain, "member": {"$in": list(members)}}
         found = await self._keys.find(condition, {"_id": False}, session=session).to_list(len(members))
         opened = await self._wrapping.unwrap([(_wrapped(one), _whose(chain, one["member"])) for one in found])

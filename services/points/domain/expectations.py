@@ -77,12 +77,13 @@ class ExpectedDay:
 
 @dataclass(frozen=True, slots=True)
 class StoreForecast:
-    """The days to come, and the errors on held-out weeks."""
+    """The days to come, and the errors on held-out weeks. `without_known`: nobody could tell what is planned."""
 
     days: tuple[ExpectedDay, ...]
     covers_errors: Errors
     items_errors: Errors
     time_zone: str
+    without_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,9 @@ class StoreForecast:
     covers_error: ForecastError = strawberry.field(description="Of the guests.")
     items_error: ForecastError = strawberry.field(description="Of the items.")
     time_zone: str = strawberry.field(description="The store's.")
+    without_known: bool = strawberry.field(
+        description="Bookings and pre-orders could not be asked for just now: `known` is 0 everywhere."
+    )
 
 
 @strawberry.type(description="How many people an hour needs.")
@@ -102,6 +105,7 @@ class ForecastQuery:
             covers_error=_error(answer.covers_error),
             items_error=_error(answer.items_error),
             time_zone=answer.time_zone,
+            without_known=answer.without_known,
         )
 
     @field(INSIGHT_READERS, description="The same as CSV (RFC 4180), a line for each hour.")

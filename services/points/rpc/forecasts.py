@@ -30,6 +30,7 @@ class ForecastReports:
             covers_error=_errors(found.covers_errors),
             items_error=_errors(found.items_errors),
             time_zone=found.time_zone,
+            without_known=found.without_known,
         )
 
     async def ExportForecast(self, request: pb.GetForecastRequest) -> AsyncGenerator[pb.InsightPart, None]:  # noqa: N802 - gRPC's name
@@ -54,6 +55,7 @@ class ForecastReports:
                 for one in hours
             ],
             time_zone=expected.time_zone,
+            without_known=expected.without_known,
         )
 
     async def ExportStaffing(self, request: pb.GetStaffingRequest) -> AsyncGenerator[pb.InsightPart, None]:  # noqa: N802 - gRPC's name

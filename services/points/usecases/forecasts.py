@@ -1,12 +1,14 @@
 """Forecast a store's next two weeks, and the people that it needs."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Protocol
 
+from services.kit.errors import Kind, Problem
 from services.kit.principal import Principal
 from services.points.domain.expectations import (
     Happened,
@@ -21,7 +23,12 @@ from services.points.domain.expectations import (
     staffed,
 )
 from services.points.domain.sales import local_time
-from services.points.usecases.record_purchases import Stores, known_store
+from services.points.usecases.record_purchases import AWAY, Stores, known_store
+
+_log = logging.getLogger(__name__)
+
+UNASKED = AWAY | {Kind.FAULT}
+"""A forecast is of use without what is planned, whatever is the matter with whoever knows of it."""
 
 
 class SalesHours(Protocol):
@@ -40,7 +47,7 @@ class Activities(Protocol):
     """What is known to come: bookings, pre-orders."""
 
     async def known(self, chain: str, store: str, days: Sequence[date]) -> Sequence[Known]:
-        """Return it for a store's days."""
+        """Return it for a store's days, which follow each other. Raises `Problem` when that cannot be told."""
 
 
 class NoActivities:
@@ -63,17 +70,31 @@ class Forecaster:
 async def forecast_store(
     store: str, *, closed: Sequence[date], caller: Principal, now: datetime, forecaster: Forecaster
 ) -> StoreForecast:
-    """Return what is expected in a store from today on, in its own zone."""
+    """Return what is expected in a store from today on, in its own zone.
+
+    Without what is planned, and saying so, when nobody can tell that.
+    """
     known = known_store(store, await forecaster.stores.stores(caller.chain, frozenset({store})), caller)
     today = local_time(now, known.time_zone).date()
     closed_days = check_closed(closed, today)
     since, until = history_days(today)
     generation = await forecaster.hours.generation(caller.chain)
     happened = await forecaster.hours.hours(caller.chain, generation, store=store, since=since, until=until)
-    coming = await forecaster.activities.known(caller.chain, store, coming_days(today))
+    coming = await _known(caller.chain, store, coming_days(today), forecaster.activities)
     # Some tens of milliseconds of computing: others go on meanwhile.
-    make = partial(expect, happened, today=today, time_zone=known.time_zone, known=coming, closed=closed_days)
-    return await asyncio.to_thread(make)
+    make = partial(expect, happened, today=today, time_zone=known.time_zone, known=coming or (), closed=closed_days)
+    return replace(await asyncio.to_thread(make), without_known=coming is None)
+
+
+async def _known(chain: str, store: str, days: Sequence[date], activities: Activities) -> Sequence[Known] | None:
+    """Return what is known to come, None when nobody can tell."""
+    try:
+        return await activities.known(chain, store, days)
+    except Problem as problem:
+        if problem.kind not in UNASKED:
+            raise
+        _log.warning("%s is forecast without what is planned: %s", store, problem.message)
+        return None
 
 
 async def staff_store(

@@ -21,6 +21,7 @@ from services.points.store.stores import StoreCopies
 from services.points.usecases.record_purchases import Recorder
 from tests.contract.points.desk import KnownMembers, Points
 from tests.support.clock import FixedClock
+from tests.support.members_service import MembersService, members_running, migrate_members
 from tests.support.programs import OneProgram, program_with
 from tests.support.recycled import Recycled
 from tests.support.served import served
@@ -68,3 +69,13 @@ async def ledger(database: Database) -> AsyncIterator[Ledger]:
     await ledger.start()
     yield ledger
     await ledger.stop()
+
+
+@pytest.fixture
+async def members(recycled: Recycled, driver: Driver, clock: FixedClock) -> AsyncIterator[MembersService]:
+    """Yield the real members service, on a database of its own."""
+    async with (
+        recycled.database(migrate_members, driver) as database,
+        members_running(database, recycled.mongo_url, clock) as service,
+    ):
+        yield service

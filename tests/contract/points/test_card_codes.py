@@ -1,17 +1,13 @@
 """A purchase by a member who shows a card's code: points and the real members, from the receipt to the account."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-
-import pytest
 
 from protos.members.v1 import cards_pb2
 from protos.points.v1 import points_pb2 as pb
 from services.kit.errors import Problem
 from services.kit.ids import make_id
-from services.kit.mongo.database import Driver
 from services.kit.principal import Caller, Principal
 from services.kit.timestamps import to_timestamp
 from services.members.domain.cards import code_of
@@ -22,18 +18,8 @@ from services.points.usecases.ledger import Call
 from services.points.usecases.record_purchases import NobodyError, Recorder, record_purchases
 from tests.contract.points.desk import Points, receipt
 from tests.support.clock import START, FixedClock
-from tests.support.members_service import MembersService, enrollment, members_running, migrate_members, staff
-from tests.support.recycled import Recycled
+from tests.support.members_service import MembersService, enrollment, staff
 from tests.support.watched import Watched
-
-
-@pytest.fixture
-async def members(recycled: Recycled, driver: Driver, clock: FixedClock) -> AsyncIterator[MembersService]:
-    async with (
-        recycled.database(migrate_members, driver) as database,
-        members_running(database, recycled.mongo_url, clock) as service,
-    ):
-        yield service
 
 
 def scanned(number: str, *, code: str, store: str) -> pb.Purchase:

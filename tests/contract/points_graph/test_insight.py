@@ -17,7 +17,7 @@ SALES = """query ($input: SalesInput!) { sales(input: $input) { currency
   rows { storeId region channel day month weekday hour category itemCode sums { receipts averageTicketMinor } } } }"""
 EMPTY_ROW = dict.fromkeys(("storeId", "region", "channel", "day", "month", "weekday", "hour", "category", "itemCode"))
 MARCH = {"from": "2026-03-01", "until": "2026-03-31"}
-FORECAST = """query ($closed: [String!]) { forecast(storeId: "sto_1", closedDays: $closed) { timeZone
+FORECAST = """query ($closed: [String!]) { forecast(storeId: "sto_1", closedDays: $closed) { timeZone withoutKnown
   days { day covers { expected low high known } hours { hour beginsAt items { expected } } }
   coversError { weeks hourly naiveHourly } itemsError { weeks daily } } }"""
 STAFFING = """{ staffing(storeId: "sto_1", coversPerStaffHour: 12.5, minStaff: 2, forHigh: true) {
@@ -70,11 +70,13 @@ async def test_a_forecast(points: PointsDesk) -> None:
             days=[pb.ForecastDay(day="2026-03-02", covers=covers, items=items, hours=[hour])],
             covers_error=pb.ForecastError(weeks=8, hourly=0.5, naive_hourly=0.75),
             time_zone="Asia/Shanghai",
+            without_known=True,
         )
     )
     found = (await points.ask(FORECAST, closed=["2026-03-03"]))["forecast"]
     assert found == {
         "timeZone": "Asia/Shanghai",
+        "withoutKnown": True,
         "days": [
             {
                 "day": "2026-03-02",

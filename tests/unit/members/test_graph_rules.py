@@ -3,6 +3,7 @@
 import pytest
 
 from protos.members.v1 import (
+    activities_pb2,
     care_pb2,
     chains_pb2,
     configuration_pb2,
@@ -78,6 +79,9 @@ CALLS = {
     ("Member", "referrals"): "GetReferrals",
     ("Mutation", "createReferralCode"): "CreateReferralCode",
     ("Mutation", "setReferrer"): "SetReferrer",
+    ("Member", "activities"): "ListActivities",
+    ("Activity", "store"): "GetStores",
+    ("Mutation", "recordActivities"): "RecordActivities",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -88,6 +92,7 @@ METHODS = (
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
     | rules(jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"])
     | rules(referrals_pb2.DESCRIPTOR.services_by_name["Referrals"])
+    | rules(activities_pb2.DESCRIPTOR.services_by_name["Activities"])
 )
 RULES = {
     (type_.name, name): rule

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.kit.errors import Problem
+from services.kit.errors import Kind, Problem
 from services.kit.principal import Caller, Principal
 from services.points.domain.expectations import Happened, Known, Needs
 from services.points.usecases.forecasts import Forecaster, NoActivities, forecast_store, staff_store
@@ -58,6 +58,25 @@ async def test_bookings_are_the_least_that_comes() -> None:
         "sto_1", needs=Needs(10.0, min_staff=2), closed=[], caller=STAFF, now=NOW, forecaster=forecaster
     )
     assert [one.staff for one in plan[1][:3]] == [2, 4, 2]
+
+
+class NotTold(Problem):
+    """It cannot be told."""
+
+
+@pytest.mark.parametrize("kind", [Kind.UNAVAILABLE, Kind.TIMED_OUT, Kind.OVERLOADED, Kind.FAULT])
+async def test_it_is_forecast_without_what_nobody_can_tell_and_says_so(kind: Kind) -> None:
+    class Away:
+        async def known(self, _chain: str, _store: str, _days: Sequence[date]) -> Sequence[Known]:
+            problem = NotTold()
+            problem.kind = kind  # type: ignore[misc]  # as of another service
+            raise problem
+
+    forecaster = Forecaster(PaperHours(), PaperStores(), Away())
+    found = await forecast_store("sto_1", closed=[], caller=STAFF, now=NOW, forecaster=forecaster)
+    assert ([round(day.covers.expected, 6) for day in found.days[:3]], found.without_known) == ([10, 10, 10], True)
+    told = Forecaster(PaperHours(), PaperStores(), Bookings())
+    assert not (await forecast_store("sto_1", closed=[], caller=STAFF, now=NOW, forecaster=told)).without_known
 
 
 async def test_a_store_of_another_chain_or_key_is_not_forecast() -> None:
