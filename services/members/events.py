@@ -180,6 +180,7 @@ def _purchase(event: Event) -> Happening:
         currency=booked.paid.currency,
         time_zone=booked.time_zone,
         detail=booked.channel,
+        staff=booked.staff_code,
     )
 
 
