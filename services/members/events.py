@@ -11,7 +11,14 @@ from services.kit.outbox.events import Event, EventCursor
 from services.kit.timestamps import from_timestamp, to_timestamp
 from services.members.domain.brands import Brand
 from services.members.domain.enrollment import Enroll
-from services.members.domain.facts import ConsentChanged, MemberErased, MemberFact, MemberMerged, MemberSplit
+from services.members.domain.facts import (
+    ConsentChanged,
+    MemberErased,
+    MemberFact,
+    MemberMerged,
+    MemberSplit,
+    ReviewRaised,
+)
 from services.members.domain.menu import MenuItem
 from services.members.domain.partners import Partner
 from services.members.domain.regions import Region
@@ -61,6 +68,16 @@ def _fact_body(fact: MemberFact) -> Message:
         case ConsentChanged():
             return members_pb2.ConsentChanged(
                 member_id=fact.member, channel=fact.channel, purpose=fact.purpose, granted=fact.granted, at=at
+            )
+        case ReviewRaised():
+            return members_pb2.ReviewRaised(
+                member_id=fact.member,
+                review_id=fact.review,
+                rule=fact.rule,
+                kind=fact.kind.value,
+                severity=fact.severity.value,
+                staff_code=fact.staff,
+                raised_at=at,
             )
 
 

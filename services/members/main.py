@@ -11,6 +11,7 @@ from protos.members.v1 import (
     directory_pb2,
     jobs_pb2,
     members_pb2,
+    reviews_pb2,
     staff_pb2,
 )
 from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
@@ -20,6 +21,7 @@ from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
+from protos.members.v1.reviews_pb2_grpc import add_ReviewsServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
@@ -33,7 +35,7 @@ from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
-from services.members.consumers import PortraitHandler
+from services.members.consumers import PortraitHandler, Watch
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
 from services.members.rpc.cards import CardsServicer
@@ -45,6 +47,7 @@ from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
+from services.members.rpc.reviews import ReviewsServicer
 from services.members.rpc.staff import StaffServicer
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.cards import MongoCards
@@ -62,6 +65,8 @@ from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
 from services.members.store.portraits import MongoPortraits
+from services.members.store.reviews import MongoReviewRules, MongoReviews
+from services.members.store.signals import MongoSignals
 from services.members.store.staff import MongoNamed, MongoStaff
 from services.members.store.staff_settings import MongoStaffSettings
 from services.members.store.stores import MongoStores
@@ -78,6 +83,7 @@ from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
 from services.members.usecases.leaderboards import BoardDesk
 from services.members.usecases.members import MemberFinder
+from services.members.usecases.reviews import ReviewDesk
 from services.members.usecases.staff import StaffDesk
 
 
@@ -99,7 +105,10 @@ def build(config: ServiceConfig) -> Service:
     return chassis.service(
         migrations=migrations(vault),
         servicers=registrations,
-        handle=PortraitHandler(partial(MongoPortraits, chassis.database)),
+        handle=PortraitHandler(
+            partial(MongoPortraits, chassis.database),
+            Watch(partial(MongoSignals, chassis.database, chassis.outbox), chassis.clocks, make_id),
+        ),
         parts=[enrollments, jobs],
     )
 
@@ -144,11 +153,15 @@ def servicers(
         ),
         clocks=clocks,
     )
+    for_reviews = ReviewsServicer(
+        ReviewDesk(chains, members, MongoReviews(database, vault), MongoReviewRules(database)), clocks
+    )
     return enrollments, [
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
+        (add_ReviewsServicer_to_server, for_reviews, reviews_pb2.DESCRIPTOR.services_by_name["Reviews"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
 

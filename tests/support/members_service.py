@@ -18,6 +18,7 @@ from protos.members.v1.care_pb2_grpc import CareStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
 from protos.members.v1.members_pb2_grpc import MembersStub
+from protos.members.v1.reviews_pb2_grpc import ReviewsStub
 from protos.members.v1.staff_pb2_grpc import StaffStub
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.command_keys import COMMAND_KEYS
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
+    from protos.members.v1.reviews_pb2_grpc import ReviewsAsyncStub
     from protos.members.v1.staff_pb2_grpc import StaffAsyncStub
 
 PAYER_KEY = b"p" * 32
@@ -95,6 +97,7 @@ class MembersService:
     staff: "StaffAsyncStub"
     cards: "CardsAsyncStub"
     care: "CareAsyncStub"
+    reviews: "ReviewsAsyncStub"
 
     @classmethod
     def over(cls, channel: RpcChannel, database: Database, mongo_url: str) -> "MembersService":
@@ -105,6 +108,7 @@ class MembersService:
             channel.stub(StaffStub),
             channel.stub(CardsStub),
             channel.stub(CareStub),
+            channel.stub(ReviewsStub),
         )
         return cls(database, mongo_url, channel, *stubs)
 

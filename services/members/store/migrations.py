@@ -12,6 +12,7 @@ from services.members.store import (
     households,
     imports,
     looks,
+    reviews,
     sealing,
     staff_collections,
     timeline,
@@ -50,4 +51,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(6, "cards", cards.set_up),
         Migration(7, "what members agree to", consents.set_up),
         Migration(8, "imports and households", _jobs),
+        Migration(10, "reviews of what looks like fraud, likely duplicates", reviews.set_up),
     )
