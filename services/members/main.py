@@ -153,16 +153,27 @@ def servicers(
         ),
         clocks=clocks,
     )
-    for_reviews = ReviewsServicer(
-        ReviewDesk(chains, members, MongoReviews(database, vault), MongoReviewRules(database)), clocks
-    )
     return enrollments, [
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
-        (add_ReviewsServicer_to_server, for_reviews, reviews_pb2.DESCRIPTOR.services_by_name["Reviews"]),
+        *_of_reviews(database, vault, chains=chains, members=members, clocks=clocks),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
+    ]
+
+
+def _of_reviews(
+    database: Database, vault: Vault, *, chains: MongoChains, members: MongoMembers, clocks: ChainClocks
+) -> list[Servicer]:
+    """Return what answers calls about what somebody of the chain should look at."""
+    reviews = ReviewDesk(chains, members, MongoReviews(database, vault), MongoReviewRules(database))
+    return [
+        (
+            add_ReviewsServicer_to_server,
+            ReviewsServicer(reviews, clocks),
+            reviews_pb2.DESCRIPTOR.services_by_name["Reviews"],
+        )
     ]
 
 

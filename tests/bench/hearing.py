@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,13 +24,14 @@ from services.kit.rabbit import inbox
 from services.kit.rabbit.inbox import Inbox
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
 from services.kit.timestamps import to_timestamp
-from services.members.consumers import PortraitHandler
+from services.members.consumers import PortraitHandler, Watch
 from services.members.domain.enrollment import Enroll, fold
 from services.members.domain.members import Channel, Member
 from services.members.domain.profiles import Profile
 from services.members.store.enrollment import MongoRoll
 from services.members.store.migrations import migrations
 from services.members.store.portraits import MongoPortraits
+from services.members.store.signals import MongoSignals
 from services.members.store.timeline import TIMELINE
 from services.members.store.vault import Vault
 from tests.bench.figures import ROUNDS, Figure, middle, spread
@@ -77,8 +78,9 @@ def events_vs_txn(folder: Path, *, members: int) -> Figure:
             "members": members,
             "batches": _told([ours for ours, _ in rounds]),
             "txn": _told([theirs for _, theirs in rounds]),
-            "how": f"both through the inbox into timelines, portraits and cursors, {PARTITIONS} transactions at once, "
-            f"w:majority, j:true; {BATCH} events in one transaction against one in each; one process on one mongod",
+            "how": "both through the inbox into timelines, portraits and cursors, and looked at for fraud, "
+            f"{PARTITIONS} transactions at once, w:majority, j:true; {BATCH} events in one transaction against one in "
+            "each; one process on one mongod",
         },
     )
 
@@ -87,7 +89,7 @@ async def _measured(folder: Path, url: str, members: int) -> list[tuple[Heard, H
     database = Database.connect(url, name="bench_hearing")
     try:
         names = await _set_up(folder, database, members)
-        taking = Inbox(database, handle=PortraitHandler(partial(MongoPortraits, database)))
+        taking = Inbox(database, handle=_handler(database))
         heard = dict.fromkeys(names, 0)
         rounds = []
         for _ in range(ROUNDS + 1):
@@ -101,6 +103,22 @@ async def _measured(folder: Path, url: str, members: int) -> list[tuple[Heard, H
     finally:
         await database.close()
     return rounds[1:]  # the first one was to warm up
+
+
+class _Then:
+    """What time it is for a chain whose purchases these are: the latest of them is news."""
+
+    async def now(self, _chain: str) -> datetime:
+        return NOW + timedelta(days=2 * ROUNDS)
+
+    async def each(self, chains: Iterable[str]) -> Mapping[str, datetime]:
+        return {chain: await self.now(chain) for chain in chains}
+
+
+def _handler(database: Database) -> PortraitHandler:
+    """Return what the service handles these events with, signs of fraud included."""
+    watch = Watch(partial(MongoSignals, database, Outbox(database)), _Then(), make_id)
+    return PortraitHandler(partial(MongoPortraits, database), watch)
 
 
 async def _hear(taking: Inbox, events: Sequence[Event], *, batch: int) -> Heard:

@@ -11,6 +11,7 @@ from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
+from services.members.graph.reviews import ReviewMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation
 
@@ -28,5 +29,6 @@ class Mutation(
     StaffMutation,
     LeaderboardMutation,
     ApiKeyMutation,
+    ReviewMutation,
 ):
     """All of it."""

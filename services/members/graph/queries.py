@@ -14,11 +14,20 @@ from services.members.graph.directory import DirectoryQuery
 from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
+from services.members.graph.reviews import ReviewQuery
 from services.members.graph.staff import StaffQuery
 
 
 @strawberry.type
-class Query(RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery):
+class Query(
+    RecordQuery,
+    DirectoryQuery,
+    QrCodeQuery,
+    ChainConfigurationQuery,
+    StaffQuery,
+    LeaderboardQuery,
+    ReviewQuery,
+):
     """What can be asked of members."""
 
     @field(READERS, description="A member; null when there is none, or none that the caller may see.")
