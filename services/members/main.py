@@ -9,6 +9,7 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    duplicates_pb2,
     jobs_pb2,
     members_pb2,
     reviews_pb2,
@@ -19,6 +20,7 @@ from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
+from protos.members.v1.duplicates_pb2_grpc import add_DuplicatesServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.reviews_pb2_grpc import add_ReviewsServicer_to_server
@@ -37,12 +39,13 @@ from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler, Watch
 from services.members.domain.enrollment import Enroll, Enrolled
-from services.members.jobs import forget_again, rewrap_keys
+from services.members.jobs import find_likely, forget_again, rewrap_keys
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
+from services.members.rpc.duplicates import DuplicatesServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
@@ -56,10 +59,12 @@ from services.members.store.coded import mongo_brands, mongo_partners, mongo_reg
 from services.members.store.codes import MongoQrCodes
 from services.members.store.commands import MongoCommands
 from services.members.store.consents import MongoConsents
+from services.members.store.duplicates import MongoLikenessUnits
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
+from services.members.store.likenesses import MongoDuplicates
 from services.members.store.looks import MongoLooks
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
@@ -78,6 +83,7 @@ from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
+from services.members.usecases.duplicates import DuplicateDesk
 from services.members.usecases.enrollment import Desk, commit
 from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
@@ -100,7 +106,12 @@ def build(config: ServiceConfig) -> Service:
         payer_key=load_identity_key(config.keys_dir),
     )
     jobs = Jobs(
-        [rewrap_keys(vault), forget_again(ErasuresKept(chassis.database, vault), chassis.clocks)], chassis.leases()
+        [
+            rewrap_keys(vault),
+            forget_again(ErasuresKept(chassis.database, vault), chassis.clocks),
+            find_likely(MongoLikenessUnits(chassis.database, vault), MongoChains(chassis.database), chassis.clocks),
+        ],
+        chassis.leases(),
     )
     return chassis.service(
         migrations=migrations(vault),
@@ -168,12 +179,18 @@ def _of_reviews(
 ) -> list[Servicer]:
     """Return what answers calls about what somebody of the chain should look at."""
     reviews = ReviewDesk(chains, members, MongoReviews(database, vault), MongoReviewRules(database))
+    duplicates = DuplicateDesk(MongoDuplicates(database), members, MongoLooks(database))
     return [
         (
             add_ReviewsServicer_to_server,
             ReviewsServicer(reviews, clocks),
             reviews_pb2.DESCRIPTOR.services_by_name["Reviews"],
-        )
+        ),
+        (
+            add_DuplicatesServicer_to_server,
+            DuplicatesServicer(duplicates, clocks, make_id),
+            duplicates_pb2.DESCRIPTOR.services_by_name["Duplicates"],
+        ),
     ]
 
 

@@ -17,6 +17,7 @@ from protos.members.v1.cards_pb2_grpc import CardsStub
 from protos.members.v1.care_pb2_grpc import CareStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
+from protos.members.v1.duplicates_pb2_grpc import DuplicatesStub
 from protos.members.v1.members_pb2_grpc import MembersStub
 from protos.members.v1.reviews_pb2_grpc import ReviewsStub
 from protos.members.v1.staff_pb2_grpc import StaffStub
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from protos.members.v1.care_pb2_grpc import CareAsyncStub
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
+    from protos.members.v1.duplicates_pb2_grpc import DuplicatesAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
     from protos.members.v1.reviews_pb2_grpc import ReviewsAsyncStub
     from protos.members.v1.staff_pb2_grpc import StaffAsyncStub
@@ -98,6 +100,7 @@ class MembersService:
     cards: "CardsAsyncStub"
     care: "CareAsyncStub"
     reviews: "ReviewsAsyncStub"
+    duplicates: "DuplicatesAsyncStub"
 
     @classmethod
     def over(cls, channel: RpcChannel, database: Database, mongo_url: str) -> "MembersService":
@@ -109,6 +112,7 @@ class MembersService:
             channel.stub(CardsStub),
             channel.stub(CareStub),
             channel.stub(ReviewsStub),
+            channel.stub(DuplicatesStub),
         )
         return cls(database, mongo_url, channel, *stubs)
 

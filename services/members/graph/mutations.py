@@ -8,6 +8,7 @@ from services.members.graph.codes import QrCodeMutation
 from services.members.graph.configuration import ChainConfigurationMutation
 from services.members.graph.consents import ConsentMutation
 from services.members.graph.directory import DirectoryMutation
+from services.members.graph.duplicates import DuplicateMutation
 from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
@@ -30,5 +31,6 @@ class Mutation(
     LeaderboardMutation,
     ApiKeyMutation,
     ReviewMutation,
+    DuplicateMutation,
 ):
     """All of it."""

@@ -11,6 +11,7 @@ from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore,
 from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
+from services.members.graph.duplicates import DuplicateQuery
 from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
@@ -27,6 +28,7 @@ class Query(
     StaffQuery,
     LeaderboardQuery,
     ReviewQuery,
+    DuplicateQuery,
 ):
     """What can be asked of members."""
 

@@ -8,6 +8,7 @@ from services.kit.mongo.collections import Keyed
 from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.households import HOMES
+from services.members.store.likenesses import DUPLICATES, LIKENESSES
 from services.members.store.reviews import REVIEWS
 
-FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, HOMES, REVIEWS)
+FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, HOMES, REVIEWS, LIKENESSES, DUPLICATES)

@@ -11,6 +11,7 @@ from services.members.store import (
     consents,
     households,
     imports,
+    likenesses,
     looks,
     reviews,
     sealing,
@@ -29,6 +30,11 @@ async def _first(database: Database) -> None:
 async def _jobs(database: Database) -> None:
     await imports.set_up(database)
     await households.set_up(database)
+
+
+async def _looking(database: Database) -> None:
+    await reviews.set_up(database)
+    await likenesses.set_up(database)
 
 
 def migrations(vault: Vault) -> Sequence[Migration]:
@@ -51,5 +57,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(6, "cards", cards.set_up),
         Migration(7, "what members agree to", consents.set_up),
         Migration(8, "imports and households", _jobs),
-        Migration(10, "reviews of what looks like fraud, likely duplicates", reviews.set_up),
+        Migration(10, "reviews of what looks like fraud, likely duplicates", _looking),
     )

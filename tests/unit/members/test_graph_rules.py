@@ -7,6 +7,7 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    duplicates_pb2,
     members_pb2,
     reviews_pb2,
     staff_pb2,
@@ -68,6 +69,8 @@ CALLS = {
     ("Query", "reviews"): "ListReviews",
     ("Mutation", "saveReviewRules"): "SaveReviewRules",
     ("Mutation", "resolveReview"): "ResolveReview",
+    ("Query", "likelyDuplicates"): "ListDuplicates",
+    ("Mutation", "dismissDuplicate"): "DismissDuplicate",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -76,6 +79,7 @@ METHODS = (
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
+    | rules(duplicates_pb2.DESCRIPTOR.services_by_name["Duplicates"])
     | rules(reviews_pb2.DESCRIPTOR.services_by_name["Reviews"])
 )
 RULES = {
