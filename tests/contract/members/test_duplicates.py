@@ -151,6 +151,7 @@ async def test_a_merge_lets_it_vanish_at_once_and_a_split_brings_it_back(
     )
     merge_id = await merge(service, chain, old, young)
     assert await found(service, staff(chain)) == [({old, third}, 50, [BIRTHDAY])]
+    assert [set(one["member"]) for one in (await service.everything())[DUPLICATES.name]] == [{old, third}]
     assert await found(service, staff(chain), clock) == [({old, third}, 50, [BIRTHDAY])]
     await split(service, chain, merge_id)
     again = await found(service, staff(chain), clock)

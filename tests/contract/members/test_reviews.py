@@ -26,6 +26,7 @@ from services.members.consumers import PortraitHandler, Watch
 from services.members.domain.api_keys import SCOPES
 from services.members.store.portraits import MongoPortraits
 from services.members.store.signals import MongoSignals
+from tests.contract.members.test_sandbox import opened
 from tests.support.clock import START, FixedClock
 from tests.support.members_service import MembersService, enrollment, staff
 
@@ -179,6 +180,18 @@ async def test_an_import_of_years_is_no_fraud(service: MembersService, chain: st
     long_ago = -36 * 24 * 60
     await hear(service, clock, *(bought(chain, member, number, long_ago + number) for number in range(1, 20)))
     assert await listed(service, staff(chain)) == []
+
+
+async def test_a_sandboxes_news_is_of_its_own_time(service: MembersService, clock: FixedClock) -> None:
+    sandbox, real = await opened(service, sandbox=True), await opened(service, sandbox=False)
+    await MongoChainClocks(service.database, system=clock).move(sandbox, START)
+    members = [await join(service, chain) for chain in (sandbox, real)]
+    clock.move(timedelta(days=60))
+    for chain, member in zip((sandbox, real), members, strict=True):
+        await hear(service, clock, *(bought(chain, member, number, number) for number in range(1, 7)))
+    [review] = await listed(service, staff(sandbox))
+    assert (review.member_id, review.raised_at) == (members[0], to_timestamp(START))
+    assert await listed(service, staff(real)) == []
 
 
 async def test_nobody_eats_in_two_cities_at_once(service: MembersService, chain: str, clock: FixedClock) -> None:
