@@ -18,6 +18,7 @@ from services.members.domain.facts import (
     MemberMerged,
     MemberSplit,
     ReferralCompleted,
+    ReviewRaised,
 )
 from services.members.domain.menu import MenuItem
 from services.members.domain.partners import Partner
@@ -73,6 +74,16 @@ def _fact_body(fact: MemberFact) -> Message:
         case ReferralCompleted():
             return members_pb2.ReferralCompleted(
                 member_id=fact.member, referral_id=fact.referral, referrer_id=fact.referrer, completed_at=at
+            )
+        case ReviewRaised():
+            return members_pb2.ReviewRaised(
+                member_id=fact.member,
+                review_id=fact.review,
+                rule=fact.rule,
+                kind=fact.kind.value,
+                severity=fact.severity.value,
+                staff_code=fact.staff,
+                raised_at=at,
             )
 
 
@@ -208,6 +219,7 @@ def _purchase(event: Event) -> Happening:
         currency=booked.paid.currency,
         time_zone=booked.time_zone,
         detail=booked.channel,
+        staff=booked.staff_code,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from services.kit.chain_clocks import ChainClocks
 from services.kit.jobs import Job
+from services.members.usecases.chains import ChainFinder
+from services.members.usecases.duplicates import LikenessUnits, find_duplicates
 
 AT_ONCE = 1_000
 
@@ -38,6 +40,16 @@ def forget_again(kept: KeptErasures, clocks: ChainClocks) -> Job:
                 _log.warning("chain %s: %d erased members were back, and are erased again", chain, back)
 
     return Job(name="forget-again", every_s=3_600.0, run=run, within_s=3_600.0)
+
+
+def find_likely(units: LikenessUnits, chains: ChainFinder, clocks: ChainClocks) -> Job:
+    """Return the job that finds out who may be the same person as somebody who has changed."""
+
+    async def run() -> None:
+        while await find_duplicates(units=units, chains=chains, now=clocks.now):
+            pass
+
+    return Job(name="find-duplicates", every_s=1.0, run=run, within_s=3_600.0)
 
 
 def rewrap_keys(vault: Rewrapping) -> Job:

@@ -10,9 +10,11 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    duplicates_pb2,
     jobs_pb2,
     members_pb2,
     referrals_pb2,
+    reviews_pb2,
     staff_pb2,
 )
 from protos.members.v1.activities_pb2_grpc import add_ActivitiesServicer_to_server
@@ -21,9 +23,11 @@ from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
+from protos.members.v1.duplicates_pb2_grpc import add_DuplicatesServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.referrals_pb2_grpc import add_ReferralsServicer_to_server
+from protos.members.v1.reviews_pb2_grpc import add_ReviewsServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
@@ -37,20 +41,22 @@ from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
-from services.members.consumers import CreditHandler, Handlers, PortraitHandler
+from services.members.consumers import Completer, CreditHandler, Handlers, PortraitHandler, Watch
 from services.members.domain.enrollment import Enroll, Enrolled
-from services.members.jobs import forget_again, rewrap_keys
+from services.members.jobs import find_likely, forget_again, rewrap_keys
 from services.members.rpc.activities import ActivitiesServicer
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
+from services.members.rpc.duplicates import DuplicatesServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.rpc.referrals import ReferralsServicer
+from services.members.rpc.reviews import ReviewsServicer
 from services.members.rpc.staff import StaffServicer
 from services.members.store.activities import MongoActivities
 from services.members.store.api_keys import MongoApiKeys
@@ -62,16 +68,20 @@ from services.members.store.commands import MongoCommands
 from services.members.store.completing import MongoCompleting
 from services.members.store.consents import MongoConsents
 from services.members.store.credits import MongoCredits
+from services.members.store.duplicates import MongoLikenessUnits
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
+from services.members.store.likenesses import MongoDuplicates
 from services.members.store.looks import MongoLooks
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
 from services.members.store.portraits import MongoPortraits
 from services.members.store.referrals import MongoReferralBook
+from services.members.store.reviews import MongoReviewRules, MongoReviews
+from services.members.store.signals import MongoSignals
 from services.members.store.staff import MongoNamed, MongoStaff
 from services.members.store.staff_settings import MongoStaffSettings
 from services.members.store.stores import MongoStores
@@ -84,11 +94,13 @@ from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
+from services.members.usecases.duplicates import DuplicateDesk
 from services.members.usecases.enrollment import Desk, commit
 from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ImportDesk
 from services.members.usecases.leaderboards import BoardDesk
 from services.members.usecases.members import MemberFinder
+from services.members.usecases.reviews import ReviewDesk
 from services.members.usecases.staff import StaffDesk
 
 
@@ -105,7 +117,14 @@ def build(config: ServiceConfig) -> Service:
         payer_key=load_identity_key(config.keys_dir),
     )
     jobs = Jobs(
-        [rewrap_keys(vault), forget_again(ErasuresKept(chassis.database, vault), chassis.clocks)], chassis.leases()
+        [
+            rewrap_keys(vault),
+            forget_again(ErasuresKept(chassis.database, vault), chassis.clocks),
+            find_likely(
+                MongoLikenessUnits(chassis.database, vault), MongoChains(chassis.database, vault), chassis.clocks
+            ),
+        ],
+        chassis.leases(),
     )
     return chassis.service(
         migrations=migrations(vault),
@@ -113,8 +132,8 @@ def build(config: ServiceConfig) -> Service:
         handle=Handlers(
             PortraitHandler(
                 partial(MongoPortraits, chassis.database),
-                partial(MongoCompleting, chassis.database, vault, chassis.outbox),
-                chassis.clocks,
+                Completer(partial(MongoCompleting, chassis.database, vault, chassis.outbox), chassis.clocks),
+                Watch(partial(MongoSignals, chassis.database, chassis.outbox), chassis.clocks, make_id),
             ),
             CreditHandler(partial(MongoCredits, chassis.database)),
         ),
@@ -170,6 +189,7 @@ def servicers(
         (add_ReferralsServicer_to_server, for_referrals, referrals_pb2.DESCRIPTOR.services_by_name["Referrals"]),
         _of_activities(activities, clocks),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
+        *_of_reviews(database, vault, chains=chains, members=members, clocks=clocks),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
 
@@ -178,6 +198,26 @@ def _of_activities(desk: ActivityDesk, clocks: ChainClocks) -> Servicer:
     """Return what answers calls about what other systems tell."""
     named = activities_pb2.DESCRIPTOR.services_by_name["Activities"]
     return add_ActivitiesServicer_to_server, ActivitiesServicer(desk, clocks), named
+
+
+def _of_reviews(
+    database: Database, vault: Vault, *, chains: MongoChains, members: MongoMembers, clocks: ChainClocks
+) -> list[Servicer]:
+    """Return what answers calls about what somebody of the chain should look at."""
+    reviews = ReviewDesk(chains, members, MongoReviews(database, vault), MongoReviewRules(database))
+    duplicates = DuplicateDesk(MongoDuplicates(database), members, MongoLooks(database))
+    return [
+        (
+            add_ReviewsServicer_to_server,
+            ReviewsServicer(reviews, clocks),
+            reviews_pb2.DESCRIPTOR.services_by_name["Reviews"],
+        ),
+        (
+            add_DuplicatesServicer_to_server,
+            DuplicatesServicer(duplicates, clocks, make_id),
+            duplicates_pb2.DESCRIPTOR.services_by_name["Duplicates"],
+        ),
+    ]
 
 
 def _of_the_chain(

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -23,15 +24,19 @@ from services.kit.rabbit import inbox
 from services.kit.rabbit.inbox import Inbox
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
 from services.kit.timestamps import to_timestamp
+from services.members.consumers import Completer, CreditHandler, Handlers, PortraitHandler, Watch
 from services.members.domain.enrollment import Enroll, fold
 from services.members.domain.members import Channel, Member
 from services.members.domain.profiles import Profile
+from services.members.store.completing import MongoCompleting
+from services.members.store.credits import MongoCredits
 from services.members.store.enrollment import MongoRoll
 from services.members.store.migrations import migrations
+from services.members.store.portraits import MongoPortraits
+from services.members.store.signals import MongoSignals
 from services.members.store.timeline import TIMELINE
 from services.members.store.vault import Vault
 from tests.bench.figures import ROUNDS, Figure, middle, spread
-from tests.support.members_service import portrait_handler
 
 CHAIN = "chn_bench"
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -75,8 +80,9 @@ def events_vs_txn(folder: Path, *, members: int) -> Figure:
             "members": members,
             "batches": _told([ours for ours, _ in rounds]),
             "txn": _told([theirs for _, theirs in rounds]),
-            "how": f"both through the inbox into timelines, portraits and cursors, {PARTITIONS} transactions at once, "
-            f"w:majority, j:true; {BATCH} events in one transaction against one in each; one process on one mongod",
+            "how": "both through the inbox into timelines, portraits and cursors, looked at for fraud, "
+            f"referrals and credits, {PARTITIONS} transactions at once, w:majority, j:true; {BATCH} events in one "
+            "transaction against one in each; one process on one mongod",
         },
     )
 
@@ -84,8 +90,9 @@ def events_vs_txn(folder: Path, *, members: int) -> Figure:
 async def _measured(folder: Path, url: str, members: int) -> list[tuple[Heard, Heard]]:
     database = Database.connect(url, name="bench_hearing")
     try:
-        names = await _set_up(folder, database, members)
-        taking = Inbox(database, handle=portrait_handler(database))
+        vault = _vault(folder, database)
+        names = await _set_up(vault, database, members)
+        taking = Inbox(database, handle=_handler(database, vault))
         heard = dict.fromkeys(names, 0)
         rounds = []
         for _ in range(ROUNDS + 1):
@@ -99,6 +106,25 @@ async def _measured(folder: Path, url: str, members: int) -> list[tuple[Heard, H
     finally:
         await database.close()
     return rounds[1:]  # the first one was to warm up
+
+
+class _Then:
+    """What time it is for a chain whose purchases these are: the latest of them is news."""
+
+    async def now(self, _chain: str) -> datetime:
+        return NOW + timedelta(days=2 * ROUNDS)
+
+    async def each(self, chains: Iterable[str]) -> Mapping[str, datetime]:
+        return {chain: await self.now(chain) for chain in chains}
+
+
+def _handler(database: Database, vault: Vault) -> Handlers:
+    """Return what the service handles these events with, referrals, signs of fraud and credits included."""
+    outbox_ = Outbox(database)
+    completer = Completer(partial(MongoCompleting, database, vault, outbox_), _Then())
+    watch = Watch(partial(MongoSignals, database, outbox_), _Then(), make_id)
+    portraits = PortraitHandler(partial(MongoPortraits, database), completer, watch)
+    return Handlers(portraits, CreditHandler(partial(MongoCredits, database)))
 
 
 async def _hear(taking: Inbox, events: Sequence[Event], *, batch: int) -> Heard:
@@ -142,11 +168,14 @@ def _purchases(names: Sequence[str], heard: dict[str, int]) -> list[Event]:
     return events
 
 
-async def _set_up(folder: Path, database: Database, members: int) -> list[str]:
-    """Create the collections, enroll `members`, and return their ids."""
+def _vault(folder: Path, database: Database) -> Vault:
     keys = folder / "wrapping.keys"
     keys.write_text(wrapping_key_line("bench", token_bytes(32)))
-    vault = Vault(database, FileWrappingKeys(keys, random_bytes=token_bytes), random_bytes=token_bytes)
+    return Vault(database, FileWrappingKeys(keys, random_bytes=token_bytes), random_bytes=token_bytes)
+
+
+async def _set_up(vault: Vault, database: Database, members: int) -> list[str]:
+    """Create the collections, enroll `members`, and return their ids."""
     for set_up in (command_keys.set_up, outbox.set_up, inbox.set_up):
         await set_up(database)
     for migration in migrations(vault):

@@ -19,8 +19,10 @@ from protos.members.v1.cards_pb2_grpc import CardsStub
 from protos.members.v1.care_pb2_grpc import CareStub
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from protos.members.v1.directory_pb2_grpc import DirectoryStub
+from protos.members.v1.duplicates_pb2_grpc import DuplicatesStub
 from protos.members.v1.members_pb2_grpc import MembersStub
 from protos.members.v1.referrals_pb2_grpc import ReferralsStub
+from protos.members.v1.reviews_pb2_grpc import ReviewsStub
 from protos.members.v1.staff_pb2_grpc import StaffStub
 from services.kit.mongo.chain_clocks import MongoChainClocks
 from services.kit.mongo.command_keys import COMMAND_KEYS
@@ -30,7 +32,7 @@ from services.kit.outbox.outbox import OUTBOX, Outbox
 from services.kit.principal import Caller, Principal
 from services.kit.rpc import RemoteProblem, RpcChannel
 from services.kit.sealing import FileWrappingKeys, wrapping_key_line
-from services.members.consumers import PortraitHandler
+from services.members.consumers import Completer, PortraitHandler
 from services.members.domain.api_keys import SCOPES
 from services.members.main import servicers
 from services.members.store.cards import CARD_USES
@@ -48,8 +50,10 @@ if TYPE_CHECKING:
     from protos.members.v1.care_pb2_grpc import CareAsyncStub
     from protos.members.v1.chains_pb2_grpc import ChainsAsyncStub
     from protos.members.v1.directory_pb2_grpc import DirectoryAsyncStub
+    from protos.members.v1.duplicates_pb2_grpc import DuplicatesAsyncStub
     from protos.members.v1.members_pb2_grpc import MembersAsyncStub
     from protos.members.v1.referrals_pb2_grpc import ReferralsAsyncStub
+    from protos.members.v1.reviews_pb2_grpc import ReviewsAsyncStub
     from protos.members.v1.staff_pb2_grpc import StaffAsyncStub
 
 PAYER_KEY = b"p" * 32
@@ -105,6 +109,8 @@ class MembersService:
     care: "CareAsyncStub"
     referrals: "ReferralsAsyncStub"
     activities: "ActivitiesAsyncStub"
+    reviews: "ReviewsAsyncStub"
+    duplicates: "DuplicatesAsyncStub"
 
     @classmethod
     def over(cls, channel: RpcChannel, database: Database, mongo_url: str) -> "MembersService":
@@ -117,6 +123,8 @@ class MembersService:
             channel.stub(CareStub),
             channel.stub(ReferralsStub),
             channel.stub(ActivitiesStub),
+            channel.stub(ReviewsStub),
+            channel.stub(DuplicatesStub),
         )
         return cls(database, mongo_url, channel, *stubs)
 
@@ -199,7 +207,7 @@ def portrait_handler(database: Database) -> PortraitHandler:
     """Return what members hears with."""
     completing = partial(MongoCompleting, database, vault_of(database), Outbox(database))
     clocks = MongoChainClocks(database, system=FixedClock())
-    return PortraitHandler(partial(MongoPortraits, database), completing, clocks)
+    return PortraitHandler(partial(MongoPortraits, database), Completer(completing, clocks))
 
 
 async def migrate_members(database: Database) -> None:

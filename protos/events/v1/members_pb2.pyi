@@ -247,6 +247,53 @@ class ReferralCompleted(_message.Message):
 Global___ReferralCompleted: _TypeAlias = ReferralCompleted  # noqa: Y015
 
 @_typing.final
+class ReviewRaised(_message.Message):
+    """Stream members.member, aggregate = member_id: a rule of the chain's calls some of the member's receipts into question.
+    Told once for each review; nothing is held back or refused because of it, as a person has to judge it first.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    STAFF_CODE_FIELD_NUMBER: _builtins.int
+    RAISED_AT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    review_id: _builtins.str
+    """"rev_…"."""
+    rule: _builtins.str
+    """The chain's own code of the rule."""
+    kind: _builtins.str
+    """"staff_own_card", "too_many_receipts", "impossible_travel"."""
+    severity: _builtins.str
+    """"low", "medium", "high"."""
+    staff_code: _builtins.str
+    """The chain's own code of the staff member whose own card it is; empty: it is a guest's."""
+    @_builtins.property
+    def raised_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        review_id: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        staff_code: _builtins.str = ...,
+        raised_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["raised_at", b"raised_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "member_id", b"member_id", "raised_at", b"raised_at", "review_id", b"review_id", "rule", b"rule", "severity", b"severity", "staff_code", b"staff_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewRaised: _TypeAlias = ReviewRaised  # noqa: Y015
+
+@_typing.final
 class StoreSaved(_message.Message):
     """Stream members.store, aggregate = store_id. The store as it is now; others keep it as a copy."""
 

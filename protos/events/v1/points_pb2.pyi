@@ -40,6 +40,7 @@ class PurchaseBooked(_message.Message):
     COUPON_IDS_FIELD_NUMBER: _builtins.int
     HOLD_IDS_FIELD_NUMBER: _builtins.int
     VISIT_FIELD_NUMBER: _builtins.int
+    STAFF_CODE_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     member_id: _builtins.str
     store_id: _builtins.str
@@ -58,6 +59,8 @@ class PurchaseBooked(_message.Message):
     """Which purchase of the member's it is, counted in the order of booking, less those refunded whole: 1 is the first;
     0: not known. After such a refund the next purchase has a number that an earlier one had.
     """
+    staff_code: _builtins.str
+    """The chain's own code of who served; empty: not known."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the guest paid."""
@@ -99,10 +102,11 @@ class PurchaseBooked(_message.Message):
         coupon_ids: _abc.Iterable[_builtins.str] | None = ...,
         hold_ids: _abc.Iterable[_builtins.str] | None = ...,
         visit: _builtins.int = ...,
+        staff_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "occurred_at", b"occurred_at", "paid", b"paid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "channel", b"channel", "coupon_ids", b"coupon_ids", "hold_ids", b"hold_ids", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "paid", b"paid", "party_size", b"party_size", "payment_kind", b"payment_kind", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "store_id", b"store_id", "time_zone", b"time_zone", "visit", b"visit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "channel", b"channel", "coupon_ids", b"coupon_ids", "hold_ids", b"hold_ids", "lines", b"lines", "member_id", b"member_id", "occurred_at", b"occurred_at", "paid", b"paid", "party_size", b"party_size", "payment_kind", b"payment_kind", "points", b"points", "purchase_id", b"purchase_id", "receipt_number", b"receipt_number", "staff_code", b"staff_code", "store_id", b"store_id", "time_zone", b"time_zone", "visit", b"visit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

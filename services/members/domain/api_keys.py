@@ -45,6 +45,8 @@ SCOPES = frozenset(
         "staff:read",
         "staff:write",
         "keys:write",
+        "reviews:read",
+        "reviews:write",
     }
 )
 """Everything that a key can be given."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.members.domain.consents import ContactChannel, Purpose
+from services.members.domain.review_rules import Severity, SignalKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +56,17 @@ class ReferralCompleted:
     at: datetime
 
 
-MemberFact = MemberMerged | MemberSplit | MemberErased | ConsentChanged | ReferralCompleted
+@dataclass(frozen=True, slots=True)
+class ReviewRaised:
+    """Something about the member looks like fraud; `staff` is whose own card it is, empty for a guest's."""
+
+    member: str
+    review: str
+    rule: str
+    kind: SignalKind
+    severity: Severity
+    staff: str
+    at: datetime
+
+
+MemberFact = MemberMerged | MemberSplit | MemberErased | ConsentChanged | ReferralCompleted | ReviewRaised

@@ -36,7 +36,7 @@ class Happening:
 
     `amount` is in the minor unit of `currency`, or in points or stamps where those are the currency. `time_zone` is
     the store's. `detail` is a word of the service that told it: a level, an entry's kind, an offer, what has become of
-    an activity.
+    an activity. `staff` is who served, by the chain's own code, where that is known.
     """
 
     chain: str
@@ -49,3 +49,4 @@ class Happening:
     currency: str = ""
     time_zone: str = ""
     detail: str = ""
+    staff: str = ""

@@ -8,6 +8,7 @@ from services.members.graph.codes import QrCodeMutation
 from services.members.graph.configuration import ChainConfigurationMutation
 from services.members.graph.consents import ConsentMutation
 from services.members.graph.directory import DirectoryMutation
+from services.members.graph.duplicates import DuplicateMutation
 from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.households import HouseholdMutation
 from services.members.graph.identities import IdentityMutation
@@ -15,6 +16,7 @@ from services.members.graph.imports import ImportMutation
 from services.members.graph.leaderboards import LeaderboardMutation
 from services.members.graph.record_activities import ActivityMutation
 from services.members.graph.referrals import ReferralMutation
+from services.members.graph.reviews import ReviewMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation
 
@@ -36,5 +38,7 @@ class Mutation(
     ImportMutation,
     HouseholdMutation,
     ApiKeyMutation,
+    ReviewMutation,
+    DuplicateMutation,
 ):
     """All of it."""

@@ -11,16 +11,26 @@ from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore,
 from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
+from services.members.graph.duplicates import DuplicateQuery
 from services.members.graph.imports import ImportQuery
 from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
+from services.members.graph.reviews import ReviewQuery
 from services.members.graph.staff import StaffQuery
 
 
 @strawberry.type
 class Query(
-    RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery, ImportQuery
+    RecordQuery,
+    DirectoryQuery,
+    QrCodeQuery,
+    ChainConfigurationQuery,
+    StaffQuery,
+    LeaderboardQuery,
+    ReviewQuery,
+    DuplicateQuery,
+    ImportQuery,
 ):
     """What can be asked of members."""
 

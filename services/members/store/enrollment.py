@@ -13,8 +13,10 @@ from services.kit.outbox.events import EventCursor
 from services.kit.outbox.outbox import Outbox
 from services.members import events
 from services.members.domain.enrollment import Enroll, Enrolled, Known, Used, use_of
+from services.members.domain.likeness import is_comparable
 from services.members.domain.portraits import Portrait
 from services.members.domain.referrals import Referral
+from services.members.store import likenesses
 from services.members.store.collections import IDENTITIES, MEMBERS, STORES
 from services.members.store.documents import member_content, portrait_document, profile_bytes
 from services.members.store.profiles import PROFILE, place
@@ -107,6 +109,8 @@ class MongoRoll:
         await insert_new(self._database.collection(MEMBERS), members, session=session)
         brought = [_referral(command) for command in enrolled if command.referral]
         await insert_new(self._database.collection(REFERRALS), brought, session=session)
+        telling = [(command.chain, command.member.id) for command in enrolled if is_comparable(command.member)]
+        await likenesses.mark_new(self._database, telling, session=session)
         told = [events.member_enrolled(command, cursor) for command, cursor in zip(enrolled, cursors, strict=True)]
         await self._outbox.write(told, session)
 

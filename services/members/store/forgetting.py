@@ -9,7 +9,9 @@ from services.members.store.activities import ACTIVITIES
 from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.households import HOMES
+from services.members.store.likenesses import DUPLICATES, LIKENESSES
 from services.members.store.referrals import MEMBER_REFERRAL_CODES, REFERRAL_CODES, REFERRALS
+from services.members.store.reviews import REVIEWS
 
 FORGOTTEN: tuple[Keyed, ...] = (
     CARDS,
@@ -20,4 +22,7 @@ FORGOTTEN: tuple[Keyed, ...] = (
     REFERRALS,
     REFERRAL_CODES,
     MEMBER_REFERRAL_CODES,
+    REVIEWS,
+    LIKENESSES,
+    DUPLICATES,
 )

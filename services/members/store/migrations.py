@@ -13,8 +13,10 @@ from services.members.store import (
     consents,
     households,
     imports,
+    likenesses,
     looks,
     referrals,
+    reviews,
     sealing,
     staff_collections,
     timeline,
@@ -31,6 +33,11 @@ async def _first(database: Database) -> None:
 async def _jobs(database: Database) -> None:
     await imports.set_up(database)
     await households.set_up(database)
+
+
+async def _looking(database: Database) -> None:
+    await reviews.set_up(database)
+    await likenesses.set_up(database)
 
 
 def migrations(vault: Vault) -> Sequence[Migration]:
@@ -61,4 +68,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(10, "QR codes by store", chain_collections.index_codes),
         Migration(11, "referrals and their codes", referrals.set_up),
         Migration(12, "activities from other systems", activities.set_up),
+        Migration(13, "reviews of what looks like fraud, likely duplicates", _looking),
     )

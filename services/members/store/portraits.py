@@ -13,9 +13,17 @@ from services.members.domain.timeline import Happening
 from services.members.store import timeline
 from services.members.store.collections import MEMBERS
 from services.members.store.documents import portrait_document, portrait_of
-from services.members.usecases.portraits import FoundPortraits
+from services.members.usecases.portraits import FoundPortraits, Person
 
-PORTRAIT = {"_id": False, "chain": True, "member": True, "portrait": True, "merged_into": True}
+PORTRAIT = {
+    "_id": False,
+    "chain": True,
+    "member": True,
+    "portrait": True,
+    "merged_into": True,
+    "absorbed": True,
+    "erased_at": True,
+}
 
 
 class MongoPortraits:
@@ -28,18 +36,20 @@ class MongoPortraits:
     async def find(self, members: Collection[InChain]) -> FoundPortraits:
         """Return the portraits of those members that exist, or of those whom they have gone to."""
         portraits: dict[InChain, Portrait] = {}
+        persons: dict[InChain, Person] = {}
         next_of: dict[InChain, InChain] = {}
         asked = set(members)
         for _ in range(MOST_MERGES + 1):
             for one in await self._read(asked):
                 key = one["chain"], one["member"]
                 portraits[key] = portrait_of(one)
+                persons[key] = Person((one["member"], *one["absorbed"]), erased=one["erased_at"] is not None)
                 if one["merged_into"]:
                     next_of[key] = one["chain"], one["merged_into"]
             asked = set(next_of.values()) - set(portraits)
             if not asked:
                 break
-        return FoundPortraits(portraits, {key: _end(key, next_of) for key in members if key in next_of})
+        return FoundPortraits(portraits, {key: _end(key, next_of) for key in members if key in next_of}, persons)
 
     async def note(self, told: Sequence[Happening]) -> Sequence[Happening]:
         """Write `told` into the timelines, and return what was not there before."""

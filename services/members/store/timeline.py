@@ -110,6 +110,7 @@ def _document(one: Happening) -> Document:
         "currency": one.currency,
         "time_zone": one.time_zone,
         "detail": one.detail,
+        "staff": one.staff,
     }
     return document | {name: value for name, value in said.items() if value}
 
@@ -126,4 +127,5 @@ def _happening(document: Document) -> Happening:
         currency=document.get("currency", ""),
         time_zone=document.get("time_zone", ""),
         detail=document.get("detail", ""),
+        staff=document.get("staff", ""),
     )

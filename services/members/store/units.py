@@ -17,10 +17,11 @@ from services.members.domain.chains import Chain
 from services.members.domain.enrollment import Enroll
 from services.members.domain.facts import MemberFact
 from services.members.domain.identities import IdentityKind
+from services.members.domain.likeness import is_comparable
 from services.members.domain.members import Member, NoMemberError
 from services.members.domain.merging import MOST_MERGES, Merge, NoMergeError
 from services.members.domain.portraits import Portrait, portrait_from
-from services.members.store import timeline
+from services.members.store import likenesses, timeline
 from services.members.store.collections import IDENTITIES, MEMBERS, MERGES
 from services.members.store.consents import MongoConsentWork
 from services.members.store.documents import (
@@ -215,8 +216,20 @@ class MongoUnit:
         await write_guarded(self._database.collection(MEMBERS), writes, session=self._session)
         new = [{"chain": self._chain, "member": id_, **self._content(id_, cursors[id_])} for id_ in self._admitted]
         await insert_new(self._database.collection(MEMBERS), new, session=self._session)
+        await self._mark()
         if rows:
             await outbox.write(rows, self._session)
+
+    async def _mark(self) -> None:
+        """Note for the job that finds duplicates who is new or has changed; the erased have nothing left to find."""
+        new = [(self._chain, id_) for id_ in self._admitted if is_comparable(self._changed[id_])]
+        await likenesses.mark_new(self._database, new, session=self._session)
+        changed = {
+            id_: is_comparable(member)
+            for id_, member in self._changed.items()
+            if id_ not in self._admitted and not member.erased_at and member.version != self._documents[id_]["version"]
+        }
+        await likenesses.mark_changed(self._database, self._chain, changed, session=self._session)
 
     def _content(self, id_: str, cursor: EventCursor) -> Document:
         content: Document = {"events": {"sequence": cursor.sequence, "at": cursor.at}}

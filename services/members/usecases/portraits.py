@@ -4,8 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.members.domain.portraits import FirstPurchase, InChain, Portrait, first_purchases, taken_in
+from services.members.domain.portraits import InChain, Portrait, taken_in
 from services.members.domain.timeline import Happening
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who a member is. `ids` are all that were merged into it, its own first."""
+
+    ids: tuple[str, ...]
+    erased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +22,15 @@ class FoundPortraits:
 
     portraits: Mapping[InChain, Portrait]
     gone_to: Mapping[InChain, InChain]
+    persons: Mapping[InChain, Person]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What was new of a batch, and the portraits before it."""
+
+    new: Sequence[Happening]
+    before: FoundPortraits
 
 
 class Portraits(Protocol):
@@ -29,14 +46,11 @@ class Portraits(Protocol):
         """Write portraits that were found before."""
 
 
-async def take_in(told: Sequence[Happening], *, portraits: Portraits) -> Sequence[FirstPurchase]:
-    """Take in a batch: two look-ups, two writes. Returns who has bought for the first time.
-
-    Raises NoMemberError for a member that nobody enrolled.
-    """
+async def take_in(told: Sequence[Happening], *, portraits: Portraits) -> TakenIn:
+    """Take in a batch: two look-ups, two writes. Raises NoMemberError for a member that nobody enrolled."""
     if not told:
-        return ()
+        return TakenIn((), FoundPortraits({}, {}, {}))
     found = await portraits.find({(one.chain, one.member) for one in told})
     new = await portraits.note(told)
     await portraits.keep(taken_in(new, found.portraits, gone_to=found.gone_to))
-    return first_purchases(new, found.portraits, gone_to=found.gone_to)
+    return TakenIn(new, found)

@@ -167,11 +167,11 @@ async def complete_all(
     *,
     work: Completing,
     nows: Mapping[str, datetime],
-    traces: Mapping[str, str],
+    traces: Mapping[tuple[str, str], str],
 ) -> None:
     """Complete the referrals of those who have bought for the first time. Most were brought by nobody.
 
-    `nows` is what time it is in each chain, `traces` in which trace each purchase was heard of.
+    `nows` is what time it is in each chain, `traces` in which trace each purchase, by chain and id, was heard of.
     """
     for chain, several in groupby(sorted(first, key=lambda one: (one.chain, one.member)), key=lambda one: one.chain):
         bought = {one.member: one for one in several}
@@ -181,7 +181,7 @@ async def complete_all(
             async def body(unit: Unit, purchase: FirstPurchase = purchase) -> None:
                 await complete_within(unit, await unit.survivor(purchase.member), purchase.at)
 
-            await work.run(chain, body, now=nows[chain], traceparent=traces[purchase.ref])
+            await work.run(chain, body, now=nows[chain], traceparent=traces[chain, purchase.ref])
 
 
 async def complete_merged(unit: Unit, member: Member) -> None:

@@ -106,6 +106,7 @@ def _purchase_booked(event: PurchaseBooked) -> points_pb2.PurchaseBooked:
         coupon_ids=purchase.coupons,
         hold_ids=purchase.holds,
         visit=booked.visit,
+        staff_code=purchase.staff,
     )
 
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from protos.events.v1.points_pb2 import PurchaseBooked
 from services.kit.errors import Problem
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.database import Database
@@ -46,6 +47,12 @@ async def test_a_purchase_writes_account_entry_receipt_and_event_together(databa
     assert (receipt["key"], receipt["purchase"]) == ("sto_1/R1", answer.booked.id)
     assert [row["type"] for row in events] == ["huitou.events.v1.PurchaseBooked", "huitou.events.v1.TierChanged"]
     assert [row["aggregate"] for row in events] == ["mem_ada", "mem_ada"]
+
+
+async def test_what_is_told_names_who_served(database: Database, ledger: Ledger) -> None:
+    await ledger.submit(command(purchase("R1", staff="li-7")))
+    [booked, *_] = sorted(await rows(database, OUTBOX), key=lambda row: row["sequence"])
+    assert PurchaseBooked.FromString(booked["body"]).staff_code == "li-7"
 
 
 async def test_a_repeated_receipt_gets_the_first_answer_and_writes_nothing(database: Database, ledger: Ledger) -> None:

@@ -8,9 +8,11 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    duplicates_pb2,
     jobs_pb2,
     members_pb2,
     referrals_pb2,
+    reviews_pb2,
     staff_pb2,
 )
 from services.kit.graph.rules import fields, rule_of
@@ -82,6 +84,12 @@ CALLS = {
     ("Member", "activities"): "ListActivities",
     ("Activity", "store"): "GetStores",
     ("Mutation", "recordActivities"): "RecordActivities",
+    ("Query", "reviewRules"): "GetReviewRules",
+    ("Query", "reviews"): "ListReviews",
+    ("Mutation", "saveReviewRules"): "SaveReviewRules",
+    ("Mutation", "resolveReview"): "ResolveReview",
+    ("Query", "likelyDuplicates"): "ListDuplicates",
+    ("Mutation", "dismissDuplicate"): "DismissDuplicate",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -93,6 +101,8 @@ METHODS = (
     | rules(jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"])
     | rules(referrals_pb2.DESCRIPTOR.services_by_name["Referrals"])
     | rules(activities_pb2.DESCRIPTOR.services_by_name["Activities"])
+    | rules(duplicates_pb2.DESCRIPTOR.services_by_name["Duplicates"])
+    | rules(reviews_pb2.DESCRIPTOR.services_by_name["Reviews"])
 )
 RULES = {
     (type_.name, name): rule
