@@ -13,14 +13,17 @@ from statistics import quantiles as by_hand
 import numpy as np
 import pytest
 
+from services.members.domain.insight.cohorts import cells_of, month_of, retention
 from services.members.domain.insight.expecting import expected
 from services.members.domain.insight.fit_quality import counts_of, held_out
 from services.members.domain.insight.gaps import Gaps, changes, usual, with_changes
 from services.members.domain.insight.history import EMPTY, History, history_of
+from services.members.domain.insight.proportions import share_of
 from services.members.domain.insight.purchase_rows import Rows, row_of, rows_of
 from services.members.domain.insight.purchasing import PurchasingFit, fit_purchasing
 from services.members.domain.insight.receipts import Moment, Receipt
 from services.members.domain.insight.rfm import classes, quintiles
+from services.members.domain.insight.second_visits import curve, within
 from services.members.domain.insight.spending import Spends, fit_spending, spend_of
 from services.members.domain.insight.turning import turning_point
 
@@ -135,3 +138,25 @@ def test_rfm(purchases: Purchases) -> None:
     assert [(one.recency, one.frequency, one.monetary) for one in found] == list(
         zip(*(w.tolist() for w in wanted), strict=True)
     )
+
+
+def test_second_visits_and_cohorts(purchases: Purchases) -> None:
+    firsts: Counter[tuple[int, int | None]] = Counter()
+    cells: Counter[tuple[int, int]] = Counter()
+    wanted: Counter[tuple[str, int]] = Counter()
+    for some in purchases.values():
+        history = history_of([Receipt(Moment(day, 12), cents) for day, cents in some])
+        days = sorted({day for day, _ in some})
+        firsts[LAST - days[0], days[1] - days[0] if len(days) > 1 else None] += 1
+        cells.update(cells_of(history))
+        months = [date.fromordinal(day) for day in days]
+        joined = months[0]
+        wanted.update({(f"{joined:%Y-%m}", (one.year - joined.year) * 12 + one.month - joined.month) for one in months})
+    by_day_90 = sum(count for (_, gap), count in firsts.items() if gap is not None and gap <= 90)
+    assert within(firsts, 90) == share_of(by_day_90, 2_357)  # the last joined 462 days before the end
+    # So nobody is censored before, and the curve is the plain share.
+    assert curve(firsts, [90])[0].came == pytest.approx(by_day_90 / 2_357)
+    assert {(f"{month // 12}-{month % 12 + 1:02}", offset): count for (month, offset), count in cells.items()} == wanted
+    cohorts = retention(cells, this_month=month_of(LAST) + 1)
+    assert sum(one.members for one in cohorts) == 2_357
+    assert [len(one.retained) for one in cohorts] == [18, 17, 16]
