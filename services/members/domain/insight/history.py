@@ -11,10 +11,9 @@ second receipt or a refund comes for a day that lies among the gone, each of whi
 merges or splits histories with gone days counts anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from itertools import groupby
 from typing import Self
 
 from services.members.domain.insight.receipts import Moment, Receipt
@@ -240,23 +239,17 @@ def history_of(receipts: Iterable[Receipt], *, kept: Kept = KEPT) -> History:
 
 def _combined(one: History, other: History, *, sign: int, kept: Kept) -> History:
     gone = _both_gone(one.gone, other.gone, sign)
-    parts = sorted((*one.days, *(Day(mine.day).plus(mine, sign) for mine in other.days)), key=lambda mine: mine.day)
-    days = []
-    for _, same in groupby(parts, key=lambda mine: mine.day):
-        day = _one_day(tuple(same))
-        if gone != NONE_GONE and day.day in gone:
-            gone = gone.plus(day, 1)
-        else:
-            days.append(day)
-    days, gone = _bounded([day for day in days if not day.is_nothing], gone, kept)
-    return History(tuple(days), gone, one.sums.plus(other.sums, sign), one.favourites.plus(other.favourites, sign))
-
-
-def _one_day(same: Sequence[Day]) -> Day:
-    total = same[0]
-    for one in same[1:]:
-        total = total.plus(one, 1)
-    return total
+    days = {mine.day: mine for mine in one.days}
+    for part in other.days:
+        day = days.get(part.day, Day(part.day)).plus(part, sign)
+        days[part.day] = day
+        if day.is_nothing:
+            del days[part.day]
+    for day in [] if gone == NONE_GONE else [mine for mine in days.values() if mine.day in gone]:
+        gone = gone.plus(days.pop(day.day), 1)
+    kept_days, gone = _bounded([days[number] for number in sorted(days)], gone, kept)
+    sums, favourites = one.sums.plus(other.sums, sign), one.favourites.plus(other.favourites, sign)
+    return History(tuple(kept_days), gone, sums, favourites)
 
 
 def _both_gone(one: Gone, other: Gone, sign: int) -> Gone:
