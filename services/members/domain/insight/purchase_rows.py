@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.members.domain.insight.history import History
+from services.members.domain.insight.history import NONE_GONE, History
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -38,14 +38,17 @@ class Rows:
 
 
 def row_of(history: History, *, today: int) -> Row | None:
-    """Return a member's row on `today` (ordinal); None for one who has not bought until then, or who has since.
-
-    What came after `today` would have to be taken out first: a row tells only of what lies before.
-    """
-    first, last = history.first_day, history.last_day
-    if first is None or last is None or last > today:
+    """Return a member's row as it was on `today` (ordinal), later days left out; None for one who had not bought yet,
+    and where days around `today` are no longer kept one by one."""
+    days = [one.day for one in history.bought if one.day <= today]
+    if not days or (history.gone != NONE_GONE and history.gone.last >= days[-1]):
         return None
-    return history.frequency() - 1, last - first, today - first
+    return history.gone.visits + len(days) - 1, days[-1] - days[0], today - days[0]
+
+
+def visits_after(history: History, *, day: int, until: int) -> int:
+    """Return on how many days after `day`, up to and with `until`, the member bought: what really came next."""
+    return sum(day < one.day <= until for one in history.bought)
 
 
 def rows_of(counts: Mapping[Row, int]) -> Rows:

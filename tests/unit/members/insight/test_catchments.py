@@ -116,6 +116,24 @@ def test_who_is_reached_by_one_spot_counts_for_no_other() -> None:
     assert {(one.nearest, one.nearest_km) for one in found} == {(None, inf)}
 
 
+@given(st.dictionaries(st.tuples(st.integers(0, 4), st.integers(0, 4)), st.integers(5, 50), min_size=1))
+def test_each_spot_reaches_most_of_who_is_left(places: dict[tuple[int, int], int]) -> None:
+    homes = {near(north, east): members for (north, east), members in places.items()}
+    left, wanted = dict(homes), []
+    while True:
+        gains = {
+            cell: sum(left[one] for one in homes if haversine(GRID.centre(cell), GRID.centre(one)) <= 1.7)
+            for cell in sorted(homes)
+        }
+        best = max(gains, key=lambda cell: gains[cell])  # the first of equal ones
+        if not gains[best]:
+            break
+        wanted.append((best, gains[best]))
+        left.update({one: 0 for one in homes if haversine(GRID.centre(best), GRID.centre(one)) <= 1.7})
+    found = white_spots(homes, {}, grid=GRID, beyond_km=10, reach_km=1.7, first=30)
+    assert [(one.cell, one.members) for one in found] == wanted
+
+
 def test_where_all_have_a_store_near_there_is_no_spot() -> None:
     assert white_spots({near(1): 99}, {"s1": CENTRE}, grid=GRID, beyond_km=10, reach_km=2) == ()
     assert white_spots({near(1): 4}, {}, grid=GRID, beyond_km=10, reach_km=2) == ()

@@ -19,7 +19,7 @@ from services.members.domain.insight.fit_quality import counts_of, held_out
 from services.members.domain.insight.gaps import Gaps, changes, usual, with_changes
 from services.members.domain.insight.history import EMPTY, History, history_of
 from services.members.domain.insight.proportions import share_of
-from services.members.domain.insight.purchase_rows import Rows, row_of, rows_of
+from services.members.domain.insight.purchase_rows import Rows, row_of, rows_of, visits_after
 from services.members.domain.insight.purchasing import PurchasingFit, fit_purchasing
 from services.members.domain.insight.receipts import Moment, Receipt
 from services.members.domain.insight.rfm import classes, quintiles
@@ -77,11 +77,13 @@ def test_how_well_it_fits(fit: PurchasingFit, early: dict[str, History]) -> None
 
 def test_what_it_says_of_the_next_39_weeks(fit: PurchasingFit, early: dict[str, History], purchases: Purchases) -> None:
     rows, later = [], []
-    for member, history in early.items():
-        row = row_of(history, today=END)
+    for member, some in purchases.items():
+        whole = history_of([Receipt(Moment(day, 12), cents) for day, cents in some])
+        row = row_of(whole, today=END)
         assert row is not None
+        assert row == row_of(early[member], today=END)
         rows.append(row)
-        later.append(len({day for day, _ in purchases[member] if day > END}))
+        later.append(visits_after(whole, day=END, until=LAST))
     table = np.array(rows, dtype=np.int64)
     each = Rows(table[:, 0], table[:, 1] / 7, table[:, 2] / 7, np.ones(len(rows)))
     actual = np.array(later, dtype=np.float64)

@@ -112,6 +112,15 @@ def test_a_refund_from_among_the_gone_takes_a_visit_out() -> None:
     assert (history.frequency(), history.sums.spend_minor) == (8, 8_000)
 
 
+def test_of_two_with_gone_days_all_but_the_same_days_is_exact() -> None:
+    one, other = on_days(*range(0, 18, 2)), on_days(*range(31, 49, 2))
+    whole = together(one, other, kept=SHORT)
+    assert (whole.frequency(), whole.sums.spend_minor) == (18, 18_000)
+    assert [day.day - FIRST for day in whole.days] == [0, 2, 4, 41, 43, 45, 47]
+    again = apart(whole, other, kept=SHORT)
+    assert (again.frequency(), again.sums) == (9, one.sums)
+
+
 def test_a_day_counts_once_or_each_purchase_does() -> None:
     history = history_of([bought(0), bought(0, 500), bought(2)])
     assert history.days[0] == Day(FIRST, 2, 0, 1_500)
@@ -173,6 +182,10 @@ def test_of_nobody_nothing_is_known() -> None:
         None,
     )
     assert (habits.on_offer_share, habits.favourite_items) == (None, ())
+
+
+def test_of_equal_favourites_the_first_by_name_is_told() -> None:
+    assert Tally({"b": 2, "c": 3, "a": 2, "d": -1, "e": 1}).favourites(3) == (("c", 3), ("a", 2), ("b", 2))
 
 
 def test_a_full_tally_adds_the_least_to_the_others() -> None:

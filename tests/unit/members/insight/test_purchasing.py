@@ -10,8 +10,8 @@ from scipy.special import beta, hyp2f1
 from scipy.stats import beta as beta_distribution
 
 from services.members.domain.insight.expecting import alive, expected, expected_of_new, probabilities
-from services.members.domain.insight.history import EMPTY, history_of
-from services.members.domain.insight.purchase_rows import Rows, row_of, rows_from, rows_of
+from services.members.domain.insight.history import EMPTY, Kept, history_of
+from services.members.domain.insight.purchase_rows import Rows, row_of, rows_from, rows_of, visits_after
 from services.members.domain.insight.purchasing import Purchasing, _likelihood, _Table, fit_purchasing, log_likelihood
 from services.members.domain.insight.receipts import Moment, Receipt
 from tests.support.purchasing import simulated
@@ -161,5 +161,15 @@ def test_a_members_row() -> None:
     first = date(2026, 1, 5).toordinal()
     history = history_of([Receipt(Moment(first + day, 12), 1_000) for day in (0, 0, 5, 9)])
     assert row_of(history, today=first + 30) == (2, 9, 30)
-    assert row_of(history, today=first + 8) is None
+    assert row_of(history, today=first + 8) == (1, 5, 8)
+    assert row_of(history, today=first - 1) is None
     assert row_of(EMPTY, today=first) is None
+    assert [visits_after(history, day=first + day, until=first + 9) for day in (-1, 0, 5, 9)] == [3, 2, 1, 0]
+    assert visits_after(history, day=first, until=first + 8) == 1
+
+
+def test_a_row_around_days_that_are_gone_is_not_known() -> None:
+    first = date(2026, 1, 5).toordinal()
+    receipts = [Receipt(Moment(first + day, 12), 1_000) for day in range(9)]
+    history = history_of(receipts, kept=Kept(3, 4))  # 3 and 4 are gone
+    assert [row_of(history, today=first + day) for day in (2, 4, 5, 20)] == [None, None, (5, 5, 5), (8, 8, 20)]
