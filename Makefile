@@ -5,7 +5,7 @@ ARGS ?=
 COMPILE := uv pip compile pyproject.toml --quiet --no-header --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run fresh import test check format unit contract e2e federation protos protos-publish schema lock bench-points bench-members bench-forecast bench-report clean
+.PHONY: help setup run fresh import test check format unit contract e2e federation protos protos-publish schema lock bench-points bench-members bench-forecast bench-insight bench-report clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-members: setup ## how fast members is, against what: SCALE=1 SECONDS=3 ONL
 
 bench-forecast: setup ## how far off the forecast is beside "same day last week": DATA=../shared/data WEEKS=16
 	@$(PYTHON) -m tests.bench.forecast $(if $(DATA),--data '$(DATA)') $(if $(WEEKS),--weeks $(WEEKS))
+
+bench-insight: setup ## how long the purchase model takes: MEMBERS=100000
+	@$(PYTHON) -m tests.bench.insight $(if $(MEMBERS),--members $(MEMBERS))
 
 bench-report: setup ## write docs/performance.md from what the benchmarks left in build/bench
 	@$(PYTHON) -m tests.bench.report
