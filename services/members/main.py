@@ -9,6 +9,7 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    exports_pb2,
     jobs_pb2,
     members_pb2,
     staff_pb2,
@@ -18,6 +19,7 @@ from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
+from protos.members.v1.exports_pb2_grpc import add_ExportsServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
@@ -35,12 +37,13 @@ from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
 from services.members.consumers import PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
-from services.members.jobs import forget_again, rewrap_keys
+from services.members.jobs import forget_again, rewrap_keys, write_exports
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
+from services.members.rpc.exports import ExportsServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
@@ -55,6 +58,7 @@ from services.members.store.commands import MongoCommands
 from services.members.store.consents import MongoConsents
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
+from services.members.store.exports import MongoExports
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
 from services.members.store.looks import MongoLooks
@@ -74,6 +78,7 @@ from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.enrollment import Desk, commit
+from services.members.usecases.exports import ExportDesk
 from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
 from services.members.usecases.leaderboards import BoardDesk
@@ -93,8 +98,14 @@ def build(config: ServiceConfig) -> Service:
         clocks=chassis.clocks,
         payer_key=load_identity_key(config.keys_dir),
     )
+    exports = MongoExports(chassis.database, vault)
     jobs = Jobs(
-        [rewrap_keys(vault), forget_again(ErasuresKept(chassis.database, vault), chassis.clocks)], chassis.leases()
+        [
+            rewrap_keys(vault),
+            forget_again(ErasuresKept(chassis.database, vault), chassis.clocks),
+            write_exports(exports, clock=chassis.clock, clocks=chassis.clocks, make_id=make_id),
+        ],
+        chassis.leases(),
     )
     return chassis.service(
         migrations=migrations(vault),
@@ -149,8 +160,17 @@ def servicers(
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
+        _exports_servicer(database, vault, chains=chains, clock=clock, clocks=clocks),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
+
+
+def _exports_servicer(
+    database: Database, vault: Vault, *, chains: MongoChains, clock: Clock, clocks: ChainClocks
+) -> Servicer:
+    desk = ExportDesk(chains=chains, exports=MongoExports(database, vault), make_id=make_id)
+    servicer = ExportsServicer(desk, clocks, clock)
+    return add_ExportsServicer_to_server, servicer, exports_pb2.DESCRIPTOR.services_by_name["Exports"]
 
 
 def _of_the_chain(

@@ -2,8 +2,8 @@
 
 A chunk follows from the place that the file has reached and its rows alone, so a writer that was killed goes on at the
 last chunk that was kept, and the file comes out byte for byte the same. CSV is UTF-8 with a byte order mark (RFC 4180).
-XLSX is a ZIP archive (APPNOTE 6.3.3) of SpreadsheetML parts (ECMA-376, part 1): the rows of each chunk are compressed by
-themselves (RFC 1951, flushed to a byte's border), so that they can be laid one after another.
+XLSX is a ZIP archive (APPNOTE 6.3.3) of SpreadsheetML parts (ECMA-376, part 1): the rows of each chunk are compressed
+by themselves (RFC 1951, flushed to a byte's border), so that they can be laid one after another.
 """
 
 import re
@@ -192,10 +192,10 @@ class _Archive:
         begins = self.place.size
         for part in self.place.parts:
             sizes = struct.pack("<III", part.crc, part.packed, part.plain)
-            name = part.name.encode()
+            called = part.name.encode()
             head = struct.pack("<HHHHHH", _VERSION, _VERSION, _FLAGS, _DEFLATE, 0, _DAY)
-            rest = struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, part.offset)
-            self._write(_CENTRAL + head + sizes + rest + name)
+            rest = struct.pack("<HHHHHII", len(called), 0, 0, 0, 0, 0, part.offset)
+            self._write(_CENTRAL + head + sizes + rest + called)
         count, length = len(self.place.parts), self.place.size - begins
         self._write(_END + struct.pack("<HHHHIIH", 0, 0, count, count, length, begins, 0))
 

@@ -147,8 +147,8 @@ class ListKind:
 
     def personal(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Return which personal fields these columns show, for the record of who looked."""
-        shown = {column.field for column in self.columns if column.name in columns and column.field in PERSONAL}
-        return tuple(sorted(one.value for one in shown if one is not None))
+        shown = {column.field for column in self.columns if column.name in columns}
+        return tuple(sorted(one.value for one in PERSONAL & shown))
 
 
 @dataclass(frozen=True, slots=True)

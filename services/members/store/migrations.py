@@ -9,6 +9,7 @@ from services.members.store import (
     cards,
     chain_collections,
     consents,
+    export_collections,
     households,
     imports,
     looks,
@@ -50,4 +51,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(6, "cards", cards.set_up),
         Migration(7, "what members agree to", consents.set_up),
         Migration(8, "imports and households", _jobs),
+        Migration(14, "exports", export_collections.set_up),
     )

@@ -1,6 +1,6 @@
 """Exports: start one, see how far it is, stop it, fetch its file; and write the next chunk of it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -171,14 +171,12 @@ async def list_exports(*, caller: Principal, desk: ExportDesk) -> list[Export]:
 async def cancel_export(export_id: str, *, change: Change, desk: ExportDesk) -> Export:
     """Stop writing an export; one that is over stays as it is."""
     await get_export(export_id, caller=change.caller, desk=desk)
-    return await desk.exports.end(
-        change.caller.chain, export_id, state=ExportState.CANCELLED, at=change.now
-    )
+    return await desk.exports.end(change.caller.chain, export_id, state=ExportState.CANCELLED, at=change.now)
 
 
 async def fetch_export(
     export_id: str, *, first_chunk: int, caller: Principal, now: datetime, desk: ExportDesk
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the chunks of a finished file from number `first_chunk` on."""
     found = await get_export(export_id, caller=caller, desk=desk)
     if found.state is not ExportState.DONE:

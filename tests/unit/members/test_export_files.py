@@ -25,7 +25,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 CELLS = st.one_of(TEXTS, st.none(), st.booleans(), st.integers(-(10**14), 10**14))
 LINES = st.lists(st.tuples(CELLS, CELLS), max_size=12)
 HEAD = ("first", "second")
-KIND_OF_TEXT = "inlineStr"
+KIND_OF_TEXT = "s"
 NASTY = [("=1+1", "\uff1dcmd"), ("a\r\nb", 'q"u,o'), ("_x000D_\r", "\x00\x1b\ufffe"), ("-1", " <&> "), ("'=", "_x0")]
 
 
