@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.api_keys import ApiKeys
+from gateway.files import Files
 from services.kit.graph import Channels
 from services.kit.graph.http import TIMEOUT_S, GraphQLEndpoint
 from services.kit.graph.schema import ServedSchema
@@ -30,7 +31,7 @@ def app(
     readiness: Readiness,
     timeout_s: float = TIMEOUT_S,
 ) -> Starlette:
-    """Return the gateway's application: each schema at its path, and health.
+    """Return the gateway's application: each schema at its path, files, and health.
 
     A federation router in front of /subgraphs/NAME passes on the caller's Authorization header: who asks is checked
     there as it is at /graphql.
@@ -51,4 +52,5 @@ def app(
         Route(path, GraphQLEndpoint(schema, caller_of=caller_of, channels=channels, timeout_s=timeout_s))
         for path, schema in schemas.items()
     ]
+    routes += Files(caller_of=caller_of, channels=channels).routes
     return Starlette(routes=[*routes, Route("/health/live", tell_live), Route("/health/ready", tell_ready)])

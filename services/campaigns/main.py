@@ -5,10 +5,12 @@ from protos.campaigns.v1.campaigns_pb2_grpc import add_CampaignsServicer_to_serv
 from services.campaigns.consumers import NewsHandler
 from services.campaigns.rpc import CampaignsServicer
 from services.campaigns.store.coupons import MongoCoupons
+from services.campaigns.store.member_records import sections
 from services.campaigns.store.migrations import MIGRATIONS
 from services.kit.chassis import Chassis
 from services.kit.config import ServiceConfig
 from services.kit.ids import make_id
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.service import Service, main
 
 
@@ -20,7 +22,7 @@ def build(config: ServiceConfig) -> Service:
     registration = add_CampaignsServicer_to_server, servicer, campaigns_pb2.DESCRIPTOR.services_by_name["Campaigns"]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=[registration],
+        servicers=[registration, MemberRecordsServicer(sections(chassis.database)).registration],
         handle=NewsHandler(coupons.unit, make_id=make_id, clocks=chassis.clocks),
         parts=[],
     )

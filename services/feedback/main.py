@@ -5,12 +5,14 @@ from protos.feedback.v1.feedback_pb2_grpc import add_FeedbackServicer_to_server
 from services.feedback.clients import MembersClient
 from services.feedback.consumers import NewsHandler
 from services.feedback.rpc import FeedbackServicer
+from services.feedback.store.member_records import sections
 from services.feedback.store.migrations import MIGRATIONS
 from services.feedback.store.voices import MongoVoices
 from services.feedback.usecases.answers import Listener
 from services.kit.chassis import Chassis
 from services.kit.config import ServiceConfig
 from services.kit.ids import make_id
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.service import Service, main
 
 
@@ -27,7 +29,7 @@ def build(config: ServiceConfig) -> Service:
     registration = add_FeedbackServicer_to_server, servicer, feedback_pb2.DESCRIPTOR.services_by_name["Feedback"]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=[registration],
+        servicers=[registration, MemberRecordsServicer(sections(chassis.database)).registration],
         handle=NewsHandler(voices.unit, make_id=make_id, clocks=chassis.clocks),
         parts=[],
     )

@@ -31,6 +31,7 @@ from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
 from services.kit.jobs import Jobs
 from services.kit.keys import load_identity_key, load_wrapping_keys
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
@@ -62,6 +63,7 @@ from services.members.store.exports import MongoExports
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
 from services.members.store.looks import MongoLooks
+from services.members.store.member_records import sections
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
@@ -160,16 +162,17 @@ def servicers(
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
-        _exports_servicer(database, vault, chains=chains, clock=clock, clocks=clocks),
+        _exports_servicer(database, vault, chains=chains, members=members, clock=clock, clocks=clocks),
+        MemberRecordsServicer(sections(database, vault)).registration,
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
 
 
 def _exports_servicer(
-    database: Database, vault: Vault, *, chains: MongoChains, clock: Clock, clocks: ChainClocks
+    database: Database, vault: Vault, *, chains: MongoChains, members: MongoMembers, clock: Clock, clocks: ChainClocks
 ) -> Servicer:
     desk = ExportDesk(chains=chains, exports=MongoExports(database, vault), make_id=make_id)
-    servicer = ExportsServicer(desk, clocks, clock)
+    servicer = ExportsServicer(desk, members, MongoLooks(database), clocks, clock)
     return add_ExportsServicer_to_server, servicer, exports_pb2.DESCRIPTOR.services_by_name["Exports"]
 
 

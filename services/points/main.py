@@ -16,6 +16,7 @@ from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
 from services.kit.jobs import Jobs
 from services.kit.keys import OwnKey, load_identity_key, load_own_key
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
@@ -39,6 +40,7 @@ from services.points.store.copies import MongoCopies
 from services.points.store.due_accounts import MongoDueAccounts
 from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
+from services.points.store.member_records import accounts_of, sections
 from services.points.store.merges import MongoHeardMerges, MongoWishes
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.past_receipts import MongoPastReceipts
@@ -105,6 +107,7 @@ def build(config: ServiceConfig) -> Service:
         servicers=[
             *servicers(database, recorder=recorder, programs=programs, signer=signer, clocks=clocks),
             programs_servicer(database, programs, items, clocks=clocks),
+            MemberRecordsServicer(sections(database), all_ids=partial(accounts_of, database)).registration,
         ],
         handle=Handlers(
             members=MembersHandler(partial(MongoCopies, database, stores, items), partial(MongoHeardMerges, database)),

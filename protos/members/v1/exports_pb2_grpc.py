@@ -56,6 +56,11 @@ class ExportsStub:
                 request_serializer=protos_dot_members_dot_v1_dot_exports__pb2.CancelExportRequest.SerializeToString,
                 response_deserializer=protos_dot_members_dot_v1_dot_exports__pb2.Export.FromString,
                 _registered_method=True)
+        self.DiscloseMember = channel.unary_unary(
+                '/huitou.members.v1.Exports/DiscloseMember',
+                request_serializer=protos_dot_members_dot_v1_dot_exports__pb2.DiscloseMemberRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_exports__pb2.DiscloseMemberResponse.FromString,
+                _registered_method=True)
         self.DownloadExport = channel.unary_stream(
                 '/huitou.members.v1.Exports/DownloadExport',
                 request_serializer=protos_dot_members_dot_v1_dot_exports__pb2.DownloadExportRequest.SerializeToString,
@@ -96,6 +101,14 @@ class ExportsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiscloseMember(self, request, context):
+        """Under which ids everything about a member lies, for those who may have all of it: the member, and an admin, whose
+        look is recorded before anything is told. What there is, each service tells (common/v1/member_records.proto).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DownloadExport(self, request, context):
         """The file of an export that is done, from a chunk on; whoever is cut off goes on with the next chunk.
         """
@@ -125,6 +138,11 @@ def add_ExportsServicer_to_server(servicer, server):
                     servicer.CancelExport,
                     request_deserializer=protos_dot_members_dot_v1_dot_exports__pb2.CancelExportRequest.FromString,
                     response_serializer=protos_dot_members_dot_v1_dot_exports__pb2.Export.SerializeToString,
+            ),
+            'DiscloseMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscloseMember,
+                    request_deserializer=protos_dot_members_dot_v1_dot_exports__pb2.DiscloseMemberRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_exports__pb2.DiscloseMemberResponse.SerializeToString,
             ),
             'DownloadExport': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadExport,
@@ -242,6 +260,33 @@ class Exports:
             '/huitou.members.v1.Exports/CancelExport',
             protos_dot_members_dot_v1_dot_exports__pb2.CancelExportRequest.SerializeToString,
             protos_dot_members_dot_v1_dot_exports__pb2.Export.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscloseMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huitou.members.v1.Exports/DiscloseMember',
+            protos_dot_members_dot_v1_dot_exports__pb2.DiscloseMemberRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_exports__pb2.DiscloseMemberResponse.FromString,
             options,
             channel_credentials,
             insecure,

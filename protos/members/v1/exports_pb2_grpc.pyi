@@ -43,6 +43,10 @@ class ExportsStub:
     """Those that the caller may fetch, the latest first."""
     CancelExport: _grpc.UnaryUnaryMultiCallable[_exports_pb2.CancelExportRequest, _exports_pb2.Export]
     """Stops writing and destroys what is written. One that is over stays as it is."""
+    DiscloseMember: _grpc.UnaryUnaryMultiCallable[_exports_pb2.DiscloseMemberRequest, _exports_pb2.DiscloseMemberResponse]
+    """Under which ids everything about a member lies, for those who may have all of it: the member, and an admin, whose
+    look is recorded before anything is told. What there is, each service tells (common/v1/member_records.proto).
+    """
     DownloadExport: _grpc.UnaryStreamMultiCallable[_exports_pb2.DownloadExportRequest, _exports_pb2.ExportChunk]
     """The file of an export that is done, from a chunk on; whoever is cut off goes on with the next chunk."""
 
@@ -61,6 +65,10 @@ class ExportsAsyncStub(ExportsStub):
     """Those that the caller may fetch, the latest first."""
     CancelExport: _aio.UnaryUnaryMultiCallable[_exports_pb2.CancelExportRequest, _exports_pb2.Export]  # type: ignore[assignment]
     """Stops writing and destroys what is written. One that is over stays as it is."""
+    DiscloseMember: _aio.UnaryUnaryMultiCallable[_exports_pb2.DiscloseMemberRequest, _exports_pb2.DiscloseMemberResponse]  # type: ignore[assignment]
+    """Under which ids everything about a member lies, for those who may have all of it: the member, and an admin, whose
+    look is recorded before anything is told. What there is, each service tells (common/v1/member_records.proto).
+    """
     DownloadExport: _aio.UnaryStreamMultiCallable[_exports_pb2.DownloadExportRequest, _exports_pb2.ExportChunk]  # type: ignore[assignment]
     """The file of an export that is done, from a chunk on; whoever is cut off goes on with the next chunk."""
 
@@ -100,6 +108,16 @@ class ExportsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_exports_pb2.Export, _abc.Awaitable[_exports_pb2.Export]]:
         """Stops writing and destroys what is written. One that is over stays as it is."""
+
+    @_abc_1.abstractmethod
+    def DiscloseMember(
+        self,
+        request: _exports_pb2.DiscloseMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exports_pb2.DiscloseMemberResponse, _abc.Awaitable[_exports_pb2.DiscloseMemberResponse]]:
+        """Under which ids everything about a member lies, for those who may have all of it: the member, and an admin, whose
+        look is recorded before anything is told. What there is, each service tells (common/v1/member_records.proto).
+        """
 
     @_abc_1.abstractmethod
     def DownloadExport(

@@ -16,6 +16,7 @@ from services.members.domain.exports import Export, ExportState, Filter
 from services.members.rpc.asking import change_of
 from services.members.rpc.member_words import moment
 from services.members.rpc.pages import decoded, encoded, size
+from services.members.usecases.disclosure import disclose_member
 from services.members.usecases.exports import (
     ExportDesk,
     WantedExport,
@@ -25,6 +26,8 @@ from services.members.usecases.exports import (
     list_exports,
     start_export,
 )
+from services.members.usecases.looks import Looks
+from services.members.usecases.members import MemberFinder
 
 FORMATS = {pb.ExportFormat.Value(f"EXPORT_FORMAT_{one.name}"): one for one in Format}
 LISTS = {
@@ -43,6 +46,8 @@ class ExportsServicer(exports_pb2_grpc.ExportsServicer):
     """protos/members/v1/exports.proto. `clock` is the platform's own."""
 
     desk: ExportDesk
+    members: MemberFinder
+    looks: Looks
     clocks: ChainClocks
     clock: Clock
 
@@ -74,6 +79,22 @@ class ExportsServicer(exports_pb2_grpc.ExportsServicer):
         """Stop an export."""
         change = await change_of("", self.clocks)
         return export_proto(await cancel_export(request.id, change=change, desk=self.desk))
+
+    async def DiscloseMember(  # noqa: N802 - gRPC's name
+        self, request: pb.DiscloseMemberRequest, _context: Any
+    ) -> pb.DiscloseMemberResponse:
+        """Tell under which ids everything about a member lies."""
+        who = caller()
+        now = await self.clocks.now(who.chain)
+        ids = await disclose_member(
+            request.member_id,
+            caller=who,
+            look_id=self.desk.make_id("look", now),
+            now=now,
+            members=self.members,
+            looks=self.looks,
+        )
+        return pb.DiscloseMemberResponse(member_ids=ids, at=to_timestamp(now))
 
     async def DownloadExport(  # noqa: N802 - gRPC's name
         self, request: pb.DownloadExportRequest, _context: Any

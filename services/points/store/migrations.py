@@ -50,4 +50,5 @@ MIGRATIONS = (
     Migration(6, "sums of sales, and cursors for the ledger's own events", _sixth),
     Migration(7, "programs, their drafts, and the chains' zones", _first),
     Migration(8, "merges that wait, and erasures", _first),
+    Migration(9, "receipts by who bought", _first),
 )
