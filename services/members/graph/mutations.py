@@ -9,6 +9,7 @@ from services.members.graph.configuration import ChainConfigurationMutation
 from services.members.graph.consents import ConsentMutation
 from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
+from services.members.graph.exports import ExportMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
 from services.members.graph.saving import SavingMutation
@@ -27,6 +28,7 @@ class Mutation(
     ChainConfigurationMutation,
     StaffMutation,
     LeaderboardMutation,
+    ExportMutation,
     ApiKeyMutation,
 ):
     """All of it."""

@@ -11,6 +11,7 @@ from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore,
 from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
+from services.members.graph.exports import ExportQuery
 from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
@@ -18,7 +19,9 @@ from services.members.graph.staff import StaffQuery
 
 
 @strawberry.type
-class Query(RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery):
+class Query(
+    RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery, ExportQuery
+):
     """What can be asked of members."""
 
     @field(READERS, description="A member; null when there is none, or none that the caller may see.")

@@ -34,12 +34,14 @@ from services.members.store.staff_collections import STAFF_CREDITS
 from services.members.store.vault import MEMBER_KEYS, Vault
 from services.members.usecases import exports as writing
 from services.members.usecases.exports import Named
+from tests.contract.members.test_graph import ask
 from tests.support.clock import FixedClock
 from tests.support.members_service import WRAPPING, MembersService, enrollment, phone, staff, vault_of
 
 if TYPE_CHECKING:
     from protos.members.v1.exports_pb2_grpc import ExportsAsyncStub
 
+ERRORS = "userErrors { code field }"
 CSV, XLSX = pb.EXPORT_FORMAT_CSV, pb.EXPORT_FORMAT_XLSX
 MEMBERS = pb.EXPORT_LIST_MEMBERS
 
@@ -458,4 +460,57 @@ async def test_what_cannot_be_written_is_given_up_and_keeps_no_other_waiting(
         broken.id: ("failed", "FAULT"),
         too_large.id: ("failed", "FILE_TOO_LARGE"),
         small.id: ("done", ""),
+    }
+
+
+EXPORT = "id list format columns state rowsDone rowsEstimated bytes createdBy path failure fetches { by }"
+START = f"mutation ($input: StartExportInput!) {{ startExport(input: $input) {{ export {{ {EXPORT} }} {ERRORS} }} }}"
+CANCEL = f"mutation ($input: CancelExportInput!) {{ cancelExport(input: $input) {{ export {{ state }} {ERRORS} }} }}"
+
+
+async def test_the_graph_starts_watches_and_stops(service: MembersService, chain: str, clock: FixedClock) -> None:
+    await join(service, chain, 1)
+    wish = {"key": "export-0001", "list": "MEMBERS", "format": "XLSX", "columns": ["name", "phone"]}
+    started = (await ask(service, staff(chain), START, input=wish))["startExport"]
+    export = started["export"]["id"]
+    assert started == {
+        "userErrors": [],
+        "export": {
+            "id": export,
+            "list": "MEMBERS",
+            "format": "XLSX",
+            "columns": ["name", "phone"],
+            "state": "QUEUED",
+            "rowsDone": 0,
+            "rowsEstimated": None,
+            "bytes": 0,
+            "createdBy": "staff:key_staff",
+            "path": None,
+            "failure": None,
+            "fetches": [],
+        },
+    }
+    other = (await ask(service, staff(chain), START, input={**wish, "key": "export-0002", "list": "LOOKS"}))[
+        "startExport"
+    ]
+    assert other["userErrors"] == [{"code": "INVALID_EXPORT", "field": "columns.0"}]
+    second = await ask(service, staff(chain), START, input={**wish, "key": "export-0003", "filter": {"tag": "vip"}})
+    stopped = {"id": second["startExport"]["export"]["id"]}
+    assert (await ask(service, staff(chain), CANCEL, input=stopped))["cancelExport"] == {
+        "userErrors": [],
+        "export": {"state": "CANCELLED"},
+    }
+    await written_by(service.database, clock)()
+    text = "query ($id: ID!) { export(id: $id) { state rowsDone rowsEstimated path } }"
+    assert (await ask(service, staff(chain), text, id=export))["export"] == {
+        "state": "DONE",
+        "rowsDone": 1,
+        "rowsEstimated": 1,
+        "path": f"/exports/{export}",
+    }
+    assert (await ask(service, as_role(chain, "analyst"), text, id=export))["export"] is None
+    text = "{ exports(first: 1) { nodes { id state } pageInfo { hasNextPage } } }"
+    assert (await ask(service, staff(chain), text))["exports"] == {
+        "nodes": [{"id": stopped["id"], "state": "CANCELLED"}],
+        "pageInfo": {"hasNextPage": True},
     }

@@ -2,7 +2,15 @@
 
 import pytest
 
-from protos.members.v1 import care_pb2, chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
+from protos.members.v1 import (
+    care_pb2,
+    chains_pb2,
+    configuration_pb2,
+    directory_pb2,
+    exports_pb2,
+    members_pb2,
+    staff_pb2,
+)
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -56,6 +64,10 @@ CALLS = {
     ("Member", "consents"): "GetConsents",
     ("Member", "consentHistory"): "ListConsents",
     ("Mutation", "recordConsents"): "RecordConsents",
+    ("Query", "export"): "GetExport",
+    ("Query", "exports"): "ListExports",
+    ("Mutation", "startExport"): "StartExport",
+    ("Mutation", "cancelExport"): "CancelExport",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -64,6 +76,7 @@ METHODS = (
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
+    | rules(exports_pb2.DESCRIPTOR.services_by_name["Exports"])
 )
 RULES = {
     (type_.name, name): rule
