@@ -132,7 +132,8 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, int) and abs(cell) < MOST_EXACT:
         return f"<c><v>{cell}</v></c>"
     text = str(cell)
-    if len(text.encode("utf-16-le", "surrogatepass")) > 2 * MOST_OF_CELL:  # the limit counts units of UTF-16
+    # The limit counts units of UTF-16, of which a character has two at most.
+    if len(text) > MOST_OF_CELL // 2 and len(text.encode("utf-16-le", "surrogatepass")) > 2 * MOST_OF_CELL:
         text = text[: MOST_OF_CELL // 2 - 1] + "…"
     # A string's cell is never computed, however it begins.
     return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(_NOT_IN_XML.sub(_escaped, text))}</t></is></c>'

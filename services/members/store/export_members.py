@@ -1,5 +1,6 @@
 """The list of a chain's members as exports have it: each role's file has what that role sees of a member."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from pymongo import ASCENDING
@@ -98,7 +99,8 @@ class MemberList:
             condition["member"] = {"$gt": after, "$lte": border[0]["member"]}
         documents = await self._members.find(condition, NO_ID, session=session).sort(order).limit(first).to_list(first)
         keys = await self._vault.keys(view.chain, [one["member"] for one in documents], session=session)
-        rows = [self._row(one, keys, view) for one in documents]
+        # In a thread: while a thousand members are opened, calls are to be answered.
+        rows = await asyncio.to_thread(lambda: [self._row(one, keys, view) for one in documents])
         if len(rows) == first:
             return Rows(rows, rows[-1].after)
         return Rows(rows, border[0]["member"] if border else None)

@@ -1,5 +1,6 @@
 """Exports: start one, see how far it is, stop it, fetch its file; and write the next chunk of it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -204,7 +205,8 @@ async def write_next(named: Named, *, look_id: str, now: datetime, exports: Expo
         order = sorted(places, key=lambda number: export.columns.index(kind.columns[number].name))
         lines = [[row.cells[number] for number in order] for row in rows]
         last = whole and found.after is None
-        content, place = next_chunk(export.table, export.place, lines, last=last)
+        # In a thread: while a thousand rows are packed, calls are to be answered.
+        content, place = await asyncio.to_thread(next_chunk, export.table, export.place, lines, last=last)
         if place.size > MOST_BYTES:
             raise FileTooLargeError(most=MOST_BYTES)
         written = replace(
