@@ -8,4 +8,4 @@ from services.kit.mongo.member_records import of_documents
 
 def sections(database: Database) -> tuple[Section, ...]:
     """Return all sections."""
-    return (of_documents(database, COUPONS, "coupons", order=("member", "coupon"), hidden=("events",)),)
+    return (of_documents(database, COUPONS, "coupons", order=("-member", "coupon"), hidden=("events",)),)

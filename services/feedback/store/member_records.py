@@ -9,7 +9,7 @@ from services.kit.mongo.member_records import of_documents
 def sections(database: Database) -> tuple[Section, ...]:
     """Return all sections."""
     return (
-        of_documents(database, INVITATIONS, "invitations", order=("member", "invitation")),
-        of_documents(database, ANSWERS, "answers", order=("member", "answer")),
-        of_documents(database, CASES, "cases", order=("member", "case"), hidden=("events",)),
+        of_documents(database, INVITATIONS, "invitations", order=("-member", "invitation")),
+        of_documents(database, ANSWERS, "answers", order=("-member", "answer")),
+        of_documents(database, CASES, "cases", order=("-member", "case"), hidden=("events",)),
     )

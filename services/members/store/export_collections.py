@@ -46,7 +46,8 @@ async def destroy_with(
         # The bounds narrow it down to one chunk of a file by the index; the list settles it.
         holding = {"chain": chain, "first": {"$gt": "", "$lte": member}, "last": {"$gte": member}, "members": member}
         shown = {"_id": False, "export": True}
-        exports |= {one["export"] for one in await chunks.find(holding, shown, session=session).to_list()}
+        found = chunks.find(holding, shown, session=session).hint("by_members")
+        exports |= {one["export"] for one in await found.to_list()}
     if not exports:
         return
     await vault.discard(chain, sorted(exports), session=session)

@@ -44,7 +44,7 @@ class ConsentList:
     )
 
     def __init__(self, database: Database) -> None:
-        self._scan = Scan(database, CONSENTS, "member", "consent")
+        self._scan = Scan(database, CONSENTS, "member", "-consent")
 
     async def rows(self, view: View, after: str, *, first: int, session: Session) -> Rows:
         """Return the next consents, by member."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import orjson
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 
 from services.kit.mongo.collections import Document, Keyed
 from services.kit.mongo.database import Database, Session
@@ -14,6 +14,7 @@ from services.members.domain.exports import Filter, ListKind, Rows
 from services.members.domain.visibility import Role
 
 NO_ID = {"_id": False}
+_BEHIND = {ASCENDING: "$gt", DESCENDING: "$lt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,12 @@ class ListSource(Protocol):
 
 
 class Scan:
-    """Goes through one collection of a chain in the order of one index, whose fields come after the chain."""
+    """Goes through one collection of a chain in the order of one index, whose fields come after the chain; "-" before
+    a field: the index has it from the last on."""
 
     def __init__(self, database: Database, keyed: Keyed, *order: str) -> None:
-        self._database, self._keyed, self._order = database, keyed, order
+        self._database, self._keyed = database, keyed
+        self._order = [(name.removeprefix("-"), DESCENDING if name[0] == "-" else ASCENDING) for name in order]
 
     async def page(
         self, chain: str, after: str, *, first: int, session: Session, among: Document | None = None
@@ -54,19 +57,21 @@ class Scan:
         """Return up to `first` documents behind `after`, and where it goes on; None: there are no more."""
         condition: Document = {"chain": chain, **(among or {})}
         if after:
-            reached = orjson.loads(after)
+            reached = list(zip(self._order, orjson.loads(after), strict=True))
             # Behind it in the first field, or level there and behind it in the next, and so on.
             condition["$or"] = [
-                {**dict(zip(self._order[:n], reached[:n], strict=True)), self._order[n]: {"$gt": reached[n]}}
-                for n in range(len(self._order))
+                {name: value for (name, _), value in reached[:n]} | {name: {_BEHIND[direction]: value}}
+                for n, ((name, direction), value) in enumerate(reached)
             ]
+            (name, direction), value = reached[0]
+            condition[name] = {f"{_BEHIND[direction]}e": value}  # so that the index is entered there
         found = self._database.collection(self._keyed).find(condition, NO_ID, session=session)
-        some = await found.sort([(name, ASCENDING) for name in ("chain", *self._order)]).limit(first).to_list(first)
+        some = await found.sort([("chain", ASCENDING), *self._order]).limit(first).to_list(first)
         return some, self.place(some[-1]) if len(some) == first else None
 
     def place(self, document: Document) -> str:
         """Return where the list goes on behind a document."""
-        return orjson.dumps([document[name] for name in self._order]).decode()
+        return orjson.dumps([document[name] for name, _ in self._order]).decode()
 
     async def count(self, chain: str, *, most: int, among: Document | None = None) -> int:
         """Return how many documents there are, at most `most`."""

@@ -33,9 +33,9 @@ def sections(database: Database, vault: Vault) -> tuple[Section, ...]:
     return (
         _profile(database, vault),
         of_documents(database, CARD_NUMBERS, "card_numbers", order=("member", "number")),
-        of_documents(database, CONSENTS, "consents", order=("member", "consent")),
+        of_documents(database, CONSENTS, "consents", order=("-member", "consent")),
         of_documents(database, HOMES, "households"),
-        of_documents(database, TIMELINE, "timeline", order=("member", "at", "ref")),
+        of_documents(database, TIMELINE, "timeline", order=("-member", "at", "ref")),
         # Others were shown together with this one, whose ids are nobody else's to know.
         of_documents(database, LOOKS, "looks", by="members", order=("look",), hidden=("members",)),
         of_documents(database, STAFF_BROUGHT, "enrolled_by_staff", hidden=("version",), told=_brought),

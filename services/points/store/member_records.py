@@ -17,7 +17,7 @@ def sections(database: Database) -> tuple[Section, ...]:
     """Return all sections."""
     return (
         of_documents(database, ACCOUNTS, "accounts", by="account", hidden=_MARKS),
-        of_documents(database, ENTRIES, "entries", by="account", order=("account", "version"), hidden=_MARKS),
+        of_documents(database, ENTRIES, "entries", by="account", order=("-account", "version"), hidden=_MARKS),
         of_documents(database, LOTS, "lots", by="account", order=("account", "lot"), hidden=_MARKS),
         of_documents(database, HOLDS, "holds", by="account", order=("account", "hold"), hidden=_MARKS),
         of_documents(database, NOTES, "notes", by="account", order=("account", "note"), hidden=("salt",)),

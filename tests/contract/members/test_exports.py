@@ -412,7 +412,8 @@ async def test_other_lists(service: MembersService, exports: "ExportsAsyncStub",
     assert [(row["member_id"], row["text_version"]) for row in found["CONSENTS"]] == [
         (id_, "'=3") for id_ in ids for _ in range(2)
     ]
-    assert [row["purpose"] for row in found["CONSENTS"][:2]] == ["marketing", "service"]
+    # The last recorded first.
+    assert [row["purpose"] for row in found["CONSENTS"][:2]] == ["service", "marketing"]
     # The files themselves show no personal field: this is the look of before.
     assert [(row["by"], row["members"]) for row in found["LOOKS"]] == [("staff:key_staff", "1")]
     assert found["STAFF_CREDITS"] == []
