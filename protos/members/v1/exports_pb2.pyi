@@ -67,7 +67,8 @@ class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFo
     EXPORT_FORMAT_XLSX: _ExportFormat.ValueType  # 2
     """SpreadsheetML; a further sheet after each 1,048,576 rows."""
 
-class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper): ...
+class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
+    """How a file is written."""
 
 EXPORT_FORMAT_UNSPECIFIED: ExportFormat.ValueType  # 0
 EXPORT_FORMAT_CSV: ExportFormat.ValueType  # 1
@@ -91,7 +92,8 @@ class _ExportStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportSta
     EXPORT_STATE_DESTROYED: _ExportState.ValueType  # 6
     """Somebody who is in the file was erased, and the file with it."""
 
-class ExportState(_ExportState, metaclass=_ExportStateEnumTypeWrapper): ...
+class ExportState(_ExportState, metaclass=_ExportStateEnumTypeWrapper):
+    """How far an export is."""
 
 EXPORT_STATE_UNSPECIFIED: ExportState.ValueType  # 0
 EXPORT_STATE_QUEUED: ExportState.ValueType  # 1
