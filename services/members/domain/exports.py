@@ -181,7 +181,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export. `role`, `stores` and `scopes` are those of whom it was made for."""
+    """An export. `role` and `stores` are those of whom it was made for."""
 
     id: str
     list: str

@@ -1,12 +1,14 @@
 """The collections of exports and their indexes; and what an erasure and a chunk that is written fight over."""
 
 from collections.abc import Collection
+from zlib import crc32
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.errors import BulkWriteError
 
 from services.kit.mongo.collections import Keyed
 from services.kit.mongo.database import Conflict, Database, Session, create_indexes
+from services.kit.mongo.guards import DUPLICATE_KEY, write_guarded
 from services.members.domain.exports import ExportState
 from services.members.store.vault import Vault
 
@@ -15,21 +17,29 @@ EXPORT_CHUNKS = Keyed("export_chunks", ("chain", "export"))
 """Sealed pieces of files. `members` are whose rows are in one, `first` and `last` the least and greatest of them."""
 
 EXPORT_TURNS = Keyed("export_turns", ("chain",))
-"""A count for each chain that erasures and chunks raise: what makes the two notice each other."""
+"""Counts, some for each chain, that erasures and chunks raise: what makes the two notice each other."""
+
+TURNS = 16
+"""Counts of a chain. A chunk raises all of them, an erasure its member's, so that erasures rarely meet each other."""
 
 
-async def take_turn(database: Database, chain: str, *, session: Session) -> None:
-    """Make this transaction fail when another of the chain's that takes a turn commits before it.
+async def take_turns(
+    database: Database, chain: str, *, members: Collection[str] | None = None, session: Session
+) -> None:
+    """Make this transaction fail when another of the chain's that takes one of the same turns commits before it.
 
-    An erasure could otherwise miss a chunk that is being written, and the chunk the erasure. Taken at the end of a
-    transaction, as it is in each other's way from then on.
+    An erasure, of `members`, could otherwise miss a chunk that is being written, and the chunk the erasure. Taken at
+    the end of a transaction, as it is in each other's way from then on.
     """
+    turns = range(TURNS) if members is None else sorted({crc32(one.encode()) % TURNS for one in members})
+    raised = [UpdateOne({"chain": chain, "turn": turn}, {"$inc": {"count": 1}}, upsert=True) for turn in turns]
     try:
-        await database.collection(EXPORT_TURNS).update_one(
-            {"chain": chain}, {"$inc": {"turns": 1}}, upsert=True, session=session
-        )
-    except DuplicateKeyError as error:  # the chain's first turn, by two at once
-        raise Conflict from error
+        await write_guarded(database.collection(EXPORT_TURNS), raised, session=session)
+    except BulkWriteError as error:
+        # The first of all, by two at once.
+        if any(failed["code"] == DUPLICATE_KEY for failed in (error.details or {}).get("writeErrors", [])):
+            raise Conflict from error
+        raise
 
 
 async def destroy_with(
@@ -39,7 +49,7 @@ async def destroy_with(
 
     The chunks, which nobody can open any more, are deleted by a job.
     """
-    await take_turn(database, chain, session=session)
+    await take_turns(database, chain, members=members, session=session)
     exports: set[str] = set()
     chunks = database.collection(EXPORT_CHUNKS)
     for member in members:
@@ -73,5 +83,5 @@ async def set_up(database: Database) -> None:
         partialFilterExpression={"first": {"$gt": ""}},
     )
     await create_indexes(database, EXPORT_CHUNKS, [by_chunk, by_members])
-    by_chain = IndexModel([("chain", ASCENDING)], name="by_chain", unique=True)
-    await create_indexes(database, EXPORT_TURNS, [by_chain])
+    by_turn = IndexModel([("chain", ASCENDING), ("turn", ASCENDING)], name="by_turn", unique=True)
+    await create_indexes(database, EXPORT_TURNS, [by_turn])

@@ -29,7 +29,7 @@ from services.members.domain.exports import (
     TooManyExportsError,
 )
 from services.members.store import looks
-from services.members.store.export_collections import EXPORT_CHUNKS, EXPORTS, take_turn
+from services.members.store.export_collections import EXPORT_CHUNKS, EXPORTS, take_turns
 from services.members.store.export_documents import export_document, export_of, progress
 from services.members.store.export_lists import ListSource, View, sources
 from services.members.store.vault import Vault
@@ -77,7 +77,7 @@ class MongoExports:
             await insert_new(self._exports, [export_document(chain, export)], session=session)
             await self._vault.make([(chain, export.id)], now=export.created_at, session=session)
             # Two at once would each count the others without the other.
-            await take_turn(self._database, chain, session=session)
+            await take_turns(self._database, chain, session=session)
             used_now = row(
                 chain=chain,
                 key=command.key,
@@ -235,7 +235,7 @@ class _MongoExportUnit:
         guarded = {"chain": chain, "export": export.id, "version": export.version - 1}
         write = UpdateOne(guarded, {"$set": progress(export)})
         await write_guarded(self._database.collection(EXPORTS), [write], session=self._session)
-        await take_turn(self._database, chain, session=self._session)
+        await take_turns(self._database, chain, session=self._session)
 
 
 def _view(chain: str, export: Export) -> View:

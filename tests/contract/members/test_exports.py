@@ -515,3 +515,20 @@ async def test_the_graph_starts_watches_and_stops(service: MembersService, chain
         "nodes": [{"id": stopped["id"], "state": "CANCELLED"}],
         "pageInfo": {"hasNextPage": True},
     }
+
+
+async def test_many_are_erased_at_once_while_files_are_written(
+    service: MembersService, exports: "ExportsAsyncStub", chain: str, clock: FixedClock
+) -> None:
+    ids = [await join(service, chain, number) for number in range(16)]
+    begun = [await start(service, exports, staff(chain)) for _ in range(2)]
+    await asyncio.gather(written_by(service.database, clock)(), *(erase(service, chain, id_) for id_ in ids[:12]))
+    await written_by(service.database, clock)()
+    found = await service.call(exports.ListExports, pb.ListExportsRequest(), staff(chain))
+    assert {one.id for one in found.exports} == {one.id for one in begun}
+    for one in found.exports:
+        if one.state == pb.EXPORT_STATE_DONE:
+            rows = rows_of(await fetched(service, exports, one.id, staff(chain)))
+            assert [row["member_id"] for row in rows] == ids[12:]
+        else:
+            assert one.state == pb.EXPORT_STATE_DESTROYED
