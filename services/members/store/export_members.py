@@ -98,7 +98,8 @@ class MemberList:
         if border:
             condition["member"] = {"$gt": after, "$lte": border[0]["member"]}
         documents = await self._members.find(condition, NO_ID, session=session).sort(order).limit(first).to_list(first)
-        keys = await self._vault.keys(view.chain, [one["member"] for one in documents], session=session)
+        ids_found = [one["member"] for one in documents]
+        keys = await self._vault.keys(view.chain, ids_found, session=session) if documents else {}
         # In a thread: while a thousand members are opened, calls are to be answered.
         rows = await asyncio.to_thread(lambda: [self._row(one, keys, view) for one in documents])
         if len(rows) == first:

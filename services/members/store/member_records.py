@@ -54,7 +54,7 @@ def _profile(database: Database, vault: Vault) -> Section:
     async def read(chain: str, ids: Sequence[str], skip: int) -> AsyncIterator[Record]:
         found = database.collection(MEMBERS).find({"chain": chain, "member": {"$in": list(ids)}}).sort("member", 1)
         documents = await found.skip(skip).to_list(len(ids))
-        keys = await vault.keys(chain, [one["member"] for one in documents])
+        keys = await vault.keys(chain, [one["member"] for one in documents]) if documents else {}
         for one in documents:
             where = place(chain, one["member"], PROFILE)
             profile = profile_in(vault, one, keys.get(one["member"]), where=where)
