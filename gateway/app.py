@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.api_keys import ApiKeys
+from gateway.files import Files
 from gateway.unsubscribe import unsubscribe_route
 from services.kit.graph import Channels
 from services.kit.graph.http import TIMEOUT_S, GraphQLEndpoint
@@ -31,7 +32,7 @@ def app(
     readiness: Readiness,
     timeout_s: float = TIMEOUT_S,
 ) -> Starlette:
-    """Return the gateway's application: each schema at its path, the page to unsubscribe, and health.
+    """Return the gateway's application: each schema at its path, files, the page to unsubscribe, and health.
 
     A federation router in front of /subgraphs/NAME passes on the caller's Authorization header: who asks is checked
     there as it is at /graphql.
@@ -53,4 +54,5 @@ def app(
         for path, schema in schemas.items()
     ]
     routes.append(unsubscribe_route(channels))
+    routes += Files(caller_of=caller_of, channels=channels).routes
     return Starlette(routes=[*routes, Route("/health/live", tell_live), Route("/health/ready", tell_ready)])

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from infra.cli import dead_letters, rebuild_sales
 from infra.cli.config import command as config
+from infra.cli.exporting import command as exporting
 from infra.cli.importing import command as importing
 from infra.cli.ledger import seals, verify, waiting
 from infra.cli.program import command as program
@@ -29,7 +30,18 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return what was typed; its `run` is what to do. Ends the process when it makes no sense."""
     parser = _Parser(prog="huitou", description="What people who run Huitou type.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (importing, dead_letters, verify, seals, waiting, program, config, sandbox, rebuild_sales):
+    for command in (
+        importing,
+        exporting,
+        dead_letters,
+        verify,
+        seals,
+        waiting,
+        program,
+        config,
+        sandbox,
+        rebuild_sales,
+    ):
         command.add_to(commands)
     options, unknown = parser.parse_known_args(argv)
     if unknown:

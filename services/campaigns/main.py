@@ -5,6 +5,7 @@ from protos.campaigns.v1.campaigns_pb2_grpc import add_CampaignsServicer_to_serv
 from services.campaigns.consumers import NewsHandler
 from services.campaigns.rpc import CampaignsServicer
 from services.campaigns.store.coupons import MongoCoupons
+from services.campaigns.store.member_records import sections
 from services.campaigns.store.migrations import MIGRATIONS
 from services.campaigns.usecases.merges import erase_member
 from services.kit.chassis import Chassis
@@ -12,6 +13,7 @@ from services.kit.config import ServiceConfig
 from services.kit.erasures import Erasure, ErasureClient, ForgetAgain
 from services.kit.ids import make_id
 from services.kit.jobs import Jobs
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.mongo.database import Session
 from services.kit.service import Service, main
 
@@ -24,7 +26,7 @@ def build(config: ServiceConfig) -> Service:
     registration = add_CampaignsServicer_to_server, servicer, campaigns_pb2.DESCRIPTOR.services_by_name["Campaigns"]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=[registration],
+        servicers=[registration, MemberRecordsServicer(sections(chassis.database)).registration],
         handle=NewsHandler(coupons.unit, make_id=make_id, clocks=chassis.clocks),
         parts=[Jobs([_forget_again(chassis, coupons).job], chassis.leases())],
     )

@@ -5,6 +5,7 @@ from protos.feedback.v1.feedback_pb2_grpc import add_FeedbackServicer_to_server
 from services.feedback.clients import MembersClient
 from services.feedback.consumers import NewsHandler
 from services.feedback.rpc import FeedbackServicer
+from services.feedback.store.member_records import sections
 from services.feedback.store.migrations import MIGRATIONS
 from services.feedback.store.voices import MongoVoices
 from services.feedback.usecases.answers import Listener
@@ -14,6 +15,7 @@ from services.kit.config import ServiceConfig
 from services.kit.erasures import Erasure, ErasureClient, ForgetAgain
 from services.kit.ids import make_id
 from services.kit.jobs import Jobs
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.mongo.database import Session
 from services.kit.service import Service, main
 
@@ -31,7 +33,7 @@ def build(config: ServiceConfig) -> Service:
     registration = add_FeedbackServicer_to_server, servicer, feedback_pb2.DESCRIPTOR.services_by_name["Feedback"]
     return chassis.service(
         migrations=MIGRATIONS,
-        servicers=[registration],
+        servicers=[registration, MemberRecordsServicer(sections(chassis.database)).registration],
         handle=NewsHandler(voices.unit, make_id=make_id, clocks=chassis.clocks),
         parts=[Jobs([_forget_again(chassis, voices).job], chassis.leases())],
     )

@@ -11,6 +11,7 @@ from protos.members.v1 import (
     configuration_pb2,
     directory_pb2,
     duplicates_pb2,
+    exports_pb2,
     jobs_pb2,
     members_pb2,
     referrals_pb2,
@@ -24,6 +25,7 @@ from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.duplicates_pb2_grpc import add_DuplicatesServicer_to_server
+from protos.members.v1.exports_pb2_grpc import add_ExportsServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.referrals_pb2_grpc import add_ReferralsServicer_to_server
@@ -37,13 +39,14 @@ from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
 from services.kit.jobs import Jobs
 from services.kit.keys import load_identity_key, load_wrapping_keys
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.mongo.database import Database
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
 from services.kit.service import Service, main
 from services.members.consumers import Completer, CreditHandler, Handlers, PortraitHandler, Watch
 from services.members.domain.enrollment import Enroll, Enrolled
-from services.members.jobs import find_likely, forget_again, rewrap_keys
+from services.members.jobs import find_likely, forget_again, rewrap_keys, write_exports
 from services.members.rpc.activities import ActivitiesServicer
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
@@ -51,6 +54,7 @@ from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
 from services.members.rpc.duplicates import DuplicatesServicer
+from services.members.rpc.exports import ExportsServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
@@ -71,10 +75,12 @@ from services.members.store.credits import MongoCredits
 from services.members.store.duplicates import MongoLikenessUnits
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
+from services.members.store.exports import MongoExports
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
 from services.members.store.likenesses import MongoDuplicates
 from services.members.store.looks import MongoLooks
+from services.members.store.member_records import sections
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
@@ -96,6 +102,7 @@ from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.duplicates import DuplicateDesk
 from services.members.usecases.enrollment import Desk, commit
+from services.members.usecases.exports import ExportDesk
 from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ImportDesk
 from services.members.usecases.leaderboards import BoardDesk
@@ -116,6 +123,7 @@ def build(config: ServiceConfig) -> Service:
         clocks=chassis.clocks,
         payer_key=load_identity_key(config.keys_dir),
     )
+    exports = MongoExports(chassis.database, vault)
     jobs = Jobs(
         [
             rewrap_keys(vault),
@@ -123,6 +131,7 @@ def build(config: ServiceConfig) -> Service:
             find_likely(
                 MongoLikenessUnits(chassis.database, vault), MongoChains(chassis.database, vault), chassis.clocks
             ),
+            write_exports(exports, clock=chassis.clock, clocks=chassis.clocks, make_id=make_id),
         ],
         chassis.leases(),
     )
@@ -190,6 +199,8 @@ def servicers(
         _of_activities(activities, clocks),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_reviews(database, vault, chains=chains, members=members, clocks=clocks),
+        _exports_servicer(database, vault, chains=chains, members=members, clock=clock, clocks=clocks),
+        MemberRecordsServicer(sections(database, vault)).registration,
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]
 
@@ -218,6 +229,14 @@ def _of_reviews(
             duplicates_pb2.DESCRIPTOR.services_by_name["Duplicates"],
         ),
     ]
+
+
+def _exports_servicer(
+    database: Database, vault: Vault, *, chains: MongoChains, members: MongoMembers, clock: Clock, clocks: ChainClocks
+) -> Servicer:
+    desk = ExportDesk(chains=chains, exports=MongoExports(database, vault), make_id=make_id)
+    servicer = ExportsServicer(desk, members, MongoLooks(database), clocks, clock)
+    return add_ExportsServicer_to_server, servicer, exports_pb2.DESCRIPTOR.services_by_name["Exports"]
 
 
 def _of_the_chain(

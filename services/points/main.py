@@ -17,6 +17,7 @@ from services.kit.group_commit import GroupCommit
 from services.kit.ids import make_id
 from services.kit.jobs import Jobs
 from services.kit.keys import OwnKey, load_identity_key, load_own_key
+from services.kit.member_records import MemberRecordsServicer
 from services.kit.mongo.database import Database, Session
 from services.kit.outbox.outbox import Outbox
 from services.kit.rpc.server import Servicer
@@ -40,6 +41,7 @@ from services.points.store.copies import MongoCopies
 from services.points.store.due_accounts import MongoDueAccounts
 from services.points.store.items import ItemCopies
 from services.points.store.journal import MongoJournal
+from services.points.store.member_records import accounts_of, sections
 from services.points.store.merges import MongoHeardMerges, MongoWishes
 from services.points.store.migrations import MIGRATIONS
 from services.points.store.past_receipts import MongoPastReceipts
@@ -117,6 +119,7 @@ def build(config: ServiceConfig) -> Service:
                 activities=PlannedClient(chassis.channel("members"), clock=clock),
             ),
             programs_servicer(database, programs, items, clocks=clocks),
+            MemberRecordsServicer(sections(database), all_ids=partial(accounts_of, database)).registration,
         ],
         handle=Handlers(
             members=MembersHandler(

@@ -21,6 +21,7 @@ SCOPES = frozenset(
         "care:write",
         "members:import",
         "members:export",
+        "members:disclose",
         "purchases:read",
         "purchases:write",
         "points:read",

@@ -10,6 +10,7 @@ from services.members.graph.consents import ConsentMutation
 from services.members.graph.directory import DirectoryMutation
 from services.members.graph.duplicates import DuplicateMutation
 from services.members.graph.enrollment import EnrollmentMutation
+from services.members.graph.exports import ExportMutation
 from services.members.graph.households import HouseholdMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.imports import ImportMutation
@@ -37,6 +38,7 @@ class Mutation(
     LeaderboardMutation,
     ImportMutation,
     HouseholdMutation,
+    ExportMutation,
     ApiKeyMutation,
     ReviewMutation,
     DuplicateMutation,

@@ -12,6 +12,7 @@ from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
 from services.members.graph.duplicates import DuplicateQuery
+from services.members.graph.exports import ExportQuery
 from services.members.graph.imports import ImportQuery
 from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
@@ -31,6 +32,7 @@ class Query(
     ReviewQuery,
     DuplicateQuery,
     ImportQuery,
+    ExportQuery,
 ):
     """What can be asked of members."""
 

@@ -172,9 +172,6 @@ class MongoActivities:
         }
 
     def _activity(self, document: Document, keys: Mapping[str, bytes]) -> Activity:
-        member, key = document["member"], keys.get(document["member"])
-        where = place(document["chain"], member, f"activity {document['activity']}")
-        text = self._vault.unseal(key, document["text"], place=where).decode() if key and document["text"] else ""
         return Activity(
             source=document["source"],
             external_id=document["external_id"],
@@ -189,14 +186,23 @@ class MongoActivities:
                 amount_minor=document["amount_minor"],
                 currency=document["currency"],
                 channel=document["channel"],
-                text=text,
+                text=text_of(document, self._vault, keys),
             ),
             changed_at=document["changed_at"],
             revision=document["revision"],
             id=document["activity"],
-            member=member,
+            member=document["member"],
             version=document["version"],
         )
+
+
+def text_of(document: Document, vault: Vault, keys: Mapping[str, bytes]) -> str:
+    """Return an activity's text, opened by its member's key; nothing of one that was erased."""
+    key = keys.get(document["member"])
+    if key is None or not document["text"]:
+        return ""
+    where = place(document["chain"], document["member"], f"activity {document['activity']}")
+    return vault.unseal(key, document["text"], place=where).decode()
 
 
 def _happening(chain: str, one: Activity) -> Happening:

@@ -5,6 +5,7 @@ from datetime import datetime
 from services.kit.mongo.database import Database, Session
 from services.members.store.collections import IDENTITIES, MEMBERS
 from services.members.store.documents import NOT_ASKED_BY
+from services.members.store.export_collections import destroy_with
 from services.members.store.forgetting import FORGOTTEN
 from services.members.store.profiles import PROFILE
 from services.members.store.timeline import forget_activities
@@ -67,5 +68,6 @@ async def _forget(database: Database, vault: Vault, chain: str, erased_at: dict[
                 {"chain": chain, "member": member}, {"$set": gone | unlinked}, session=session
             )
         await vault.destroy(chain, members, now=now, session=session)
+        await destroy_with(database, vault, chain, members, session=session)
 
     await database.in_transaction(once)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.kit.mongo.collections import Document, Keyed
-from services.kit.mongo.database import Database, create_indexes
+from services.kit.mongo.database import Database, Session, create_indexes
 from services.members.domain.visibility import Role
 from services.members.usecases.looks import Look
 
@@ -23,17 +23,7 @@ class MongoLooks:
 
     async def note(self, chain: str, look: Look) -> None:
         """Keep a look before anything is shown."""
-        await self._looks.insert_one(
-            {
-                "chain": chain,
-                "look": look.id,
-                "at": look.at,
-                "by": look.by,
-                "role": look.role.value,
-                "members": list(look.members),
-                "fields": list(look.fields),
-            }
-        )
+        await self._looks.insert_one(_document(chain, look))
 
     async def page(self, chain: str, member_ids: Sequence[str], *, before: str, first: int) -> Sequence[Look]:
         """Return up to `first` looks at these members, the latest first, older than the one with the id `before`."""
@@ -47,6 +37,11 @@ class MongoLooks:
         ]
 
 
+async def insert(database: Database, chain: str, look: Look, *, session: Session) -> None:
+    """Keep a look in the transaction in which it happens."""
+    await database.collection(LOOKS).insert_one(_document(chain, look), session=session)
+
+
 async def set_up(database: Database) -> None:
     """Create the collection and its indexes; safe to repeat."""
     by_member = [("chain", ASCENDING), ("members", ASCENDING), ("look", DESCENDING)]
@@ -57,3 +52,15 @@ async def set_up(database: Database) -> None:
         IndexModel([("at", ASCENDING)], name="expiry", expireAfterSeconds=KEPT_S),
     ]
     await create_indexes(database, LOOKS, indexes)
+
+
+def _document(chain: str, look: Look) -> Document:
+    return {
+        "chain": chain,
+        "look": look.id,
+        "at": look.at,
+        "by": look.by,
+        "role": look.role.value,
+        "members": list(look.members),
+        "fields": list(look.fields),
+    }

@@ -11,6 +11,7 @@ from services.members.store import (
     chain_collections,
     chains,
     consents,
+    export_collections,
     households,
     imports,
     likenesses,
@@ -69,4 +70,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(11, "referrals and their codes", referrals.set_up),
         Migration(12, "activities from other systems", activities.set_up),
         Migration(13, "reviews of what looks like fraud, likely duplicates", _looking),
+        Migration(14, "exports", export_collections.set_up),
     )

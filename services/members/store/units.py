@@ -32,6 +32,7 @@ from services.members.store.documents import (
     portrait_document,
     profile_bytes,
 )
+from services.members.store.export_collections import destroy_with
 from services.members.store.forgetting import FORGOTTEN
 from services.members.store.profiles import PROFILE, place, profile_in
 from services.members.store.referrals import MongoReferralWork
@@ -175,6 +176,7 @@ class MongoUnit:
         for keyed in FORGOTTEN:
             await self._database.collection(keyed).delete_many(condition, session=self._session)
         await timeline.forget_activities(self._database, self._chain, sorted(members), session=self._session)
+        await destroy_with(self._database, self._vault, self._chain, sorted(members), session=self._session)
         for member in members:
             self._keys.pop(member, None)
 

@@ -59,7 +59,10 @@ class Vault:
         return secret
 
     async def make(self, members: Sequence[tuple[str, str]], *, now: datetime, session: Session) -> list[bytes]:
-        """Make and keep a data key for each new (chain, member), and return them in this order."""
+        """Make and keep a data key for each new (chain, member), and return them in this order.
+
+        An export has one, too, under its own id: see `discard`.
+        """
         fresh = [DataKey(self._random_bytes(KEY_BYTES), _whose(chain, member)) for chain, member in members]
         wrapped = await self._wrapping.wrap(fresh)
         documents = [
@@ -92,6 +95,10 @@ class Vault:
         for member in members:
             key = {"chain": chain, "member": member}
             await self._erasures.update_one(key, {"$setOnInsert": {"at": now}}, upsert=True, session=session)
+
+    async def discard(self, chain: str, names: Sequence[str], *, session: Session) -> None:
+        """Destroy the keys of what is no member, an export, for good."""
+        await self._keys.delete_many({"chain": chain, "member": {"$in": list(names)}}, session=session)
 
     async def erasures(self, chain: str, *, after: Erasure | None, first: int) -> list[Erasure]:
         """Return up to `first` erasures of the chain, in the order of time and id, after the given one."""

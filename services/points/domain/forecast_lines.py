@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from services.kit.csv_cells import csv_lines
 from services.points.domain.expectations import Expected, ExpectedDay, StaffedHour
-from services.points.domain.statements import csv_lines
 
 FORECAST_COLUMNS = (
     *("day", "hour", "begins_at"),

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from services.kit.csv_cells import csv_lines, text_cell
 from services.points.domain.sales import FIELDS, Sums
 from services.points.domain.sales_reports import Dimension, Row
-from services.points.domain.statements import csv_lines, text_cell
 
 COMPUTED = (
     *("net_minor", "gross_profit_minor", "average_ticket_minor"),

@@ -77,6 +77,12 @@ INDEXES = {
     RECEIPTS: [
         IndexModel([("chain", ASCENDING), ("key", ASCENDING)], unique=True),
         IndexModel([("chain", ASCENDING), ("store", ASCENDING), ("occurred_at", ASCENDING)]),
+        # For the person whose they are: of most receipts of most chains nobody knows who bought.
+        IndexModel(
+            [("chain", ASCENDING), ("member", ASCENDING), ("occurred_at", ASCENDING)],
+            name="buyers",
+            partialFilterExpression={"member": {"$gt": ""}},
+        ),
     ],
     REFUNDS: [
         IndexModel([("chain", ASCENDING), ("key", ASCENDING)], unique=True),

@@ -54,4 +54,5 @@ MIGRATIONS = (
     Migration(8, "merges that wait, and erasures", _first),
     Migration(9, "how far members was asked for erasures", erasures.set_up),
     Migration(10, "rewards of referrals that wait", referrals.set_up),
+    Migration(11, "receipts by who bought", _first),
 )

@@ -9,6 +9,7 @@ from protos.members.v1 import (
     configuration_pb2,
     directory_pb2,
     duplicates_pb2,
+    exports_pb2,
     jobs_pb2,
     members_pb2,
     referrals_pb2,
@@ -90,6 +91,10 @@ CALLS = {
     ("Mutation", "resolveReview"): "ResolveReview",
     ("Query", "likelyDuplicates"): "ListDuplicates",
     ("Mutation", "dismissDuplicate"): "DismissDuplicate",
+    ("Query", "export"): "GetExport",
+    ("Query", "exports"): "ListExports",
+    ("Mutation", "startExport"): "StartExport",
+    ("Mutation", "cancelExport"): "CancelExport",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -103,6 +108,7 @@ METHODS = (
     | rules(activities_pb2.DESCRIPTOR.services_by_name["Activities"])
     | rules(duplicates_pb2.DESCRIPTOR.services_by_name["Duplicates"])
     | rules(reviews_pb2.DESCRIPTOR.services_by_name["Reviews"])
+    | rules(exports_pb2.DESCRIPTOR.services_by_name["Exports"])
 )
 RULES = {
     (type_.name, name): rule

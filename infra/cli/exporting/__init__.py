@@ -1,0 +1,1 @@
+"""Writing what the platform keeps to files."""
