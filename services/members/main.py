@@ -166,7 +166,7 @@ def servicers(
     changes = ChangeDesk(chains=chains, units=MongoUnits(database, vault, outbox), make_id=make_id, payer_key=payer_key)
     looks = MongoLooks(database)
     for_members = MembersServicer(
-        desk=Desk(chains=chains, batches=enrollments, make_id=make_id),
+        desk=Desk(chains=chains, batches=enrollments, codes=_codes(database, stores), make_id=make_id),
         ids=members,
         stores=stores,
         clocks=clocks,
@@ -260,7 +260,7 @@ def _of_the_chain(
         brands=configuration.brands,
         regions=configuration.regions,
         partners=configuration.partners,
-        codes=CodeDesk(MongoQrCodes(database), stores, random_bytes=token_bytes),
+        codes=_codes(database, stores),
         clocks=clocks,
     )
     for_staff = _staff_servicer(database, outbox, chains=chains, members=keys.members, stores=stores, clocks=clocks)
@@ -271,6 +271,10 @@ def _of_the_chain(
         (add_ConfigurationsServicer_to_server, ConfigurationsServicer(configuration, clocks), configurations),
         (add_StaffServicer_to_server, for_staff, staff_pb2.DESCRIPTOR.services_by_name["Staff"]),
     ]
+
+
+def _codes(database: Database, stores: MongoStores) -> CodeDesk:
+    return CodeDesk(MongoQrCodes(database), stores, random_bytes=token_bytes)
 
 
 def _configuration(

@@ -338,6 +338,7 @@ class Source(_message.Message):
     PARTNER_FIELD_NUMBER: _builtins.int
     LINK_FIELD_NUMBER: _builtins.int
     REFERRAL_CODE_FIELD_NUMBER: _builtins.int
+    QR_CODE_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     staff_id: _builtins.str
     """Which of the chain's staff."""
@@ -352,6 +353,10 @@ class Source(_message.Message):
     """Of an enrollment only: the code of the member who recommended the chain, which then is the referrer. Said once
     only, by a code or by an id.
     """
+    qr_code: _builtins.str
+    """Of an enrollment only: the code that hangs in the store and was read; the store is then the code's, and without
+    another link the code is kept as that.
+    """
     def __init__(
         self,
         *,
@@ -362,10 +367,11 @@ class Source(_message.Message):
         partner: _builtins.str = ...,
         link: _builtins.str = ...,
         referral_code: _builtins.str = ...,
+        qr_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "link", b"link", "partner", b"partner", "referral_code", b"referral_code", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "link", b"link", "partner", b"partner", "qr_code", b"qr_code", "referral_code", b"referral_code", "referrer_id", b"referrer_id", "staff_id", b"staff_id", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

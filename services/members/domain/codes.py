@@ -27,6 +27,13 @@ class NoQrCodeError(Problem):
     code = "QR_CODE_NOT_FOUND"
 
 
+class QrCodeWorthlessError(Problem):
+    """This code was revoked, or its store is closed for good. Go on without it."""
+
+    kind = Kind.REFUSED
+    code = "QR_CODE_WORTHLESS"
+
+
 class Spot(StrEnum):
     """What a code hangs on."""
 

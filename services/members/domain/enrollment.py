@@ -52,7 +52,8 @@ class Enroll:
     that the caller said; `at` is when it was said; `traceparent` is the trace it belongs to.
 
     A payer's has no `key`: its one identity tells that it has come before, for ever. Who was brought by a member has
-    that one's `referral_code`, and the id of the `referral` that comes of it.
+    that one's `referral_code`, and the id of the `referral` that comes of it. An `obstacle` keeps it from being carried
+    out, but not from being answered again.
     """
 
     chain: str
@@ -64,6 +65,7 @@ class Enroll:
     traceparent: str = ""
     referral_code: str = ""
     referral: str = ""
+    obstacle: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,8 @@ def _answer_again(first: Used, command: Enroll) -> Enrolled | Problem:
 
 def _obstacle(command: Enroll, holders: Mapping[Hashed, str], known: Known) -> Problem | None:
     member = command.member
+    if command.obstacle is not None:
+        return command.obstacle
     if member.source.store and (command.chain, member.source.store) not in known.stores:
         return NoStoreError(field="storeId", store=member.source.store)
     if command.referral_code and not member.source.referrer:

@@ -81,6 +81,9 @@ class SourceInput:
     )
     partner: str | None = strawberry.field(default=None, description="A partner's or an opinion leader's code.")
     link: str | None = strawberry.field(default=None, description="The link that was followed.")
+    qr_code: str | None = strawberry.field(
+        default=None, description="The code that hangs in a store and was read: the member joined there."
+    )
 
 
 @strawberry.input(description="A new member.")
@@ -121,6 +124,10 @@ class EnrollMemberErrorCode(Enum):
     INVALID_IDENTITY = strawberry.enum_value("INVALID_IDENTITY", description="No identity can be like that.")
     KEY_REUSED = strawberry.enum_value("KEY_REUSED", description="The command key was used for something else.")
     IDENTITY_TAKEN = strawberry.enum_value("IDENTITY_TAKEN", description="Another member has this identity.")
+    QR_CODE_NOT_FOUND = strawberry.enum_value("QR_CODE_NOT_FOUND", description="There is no such QR code.")
+    QR_CODE_WORTHLESS = strawberry.enum_value(
+        "QR_CODE_WORTHLESS", description="The QR code was revoked, or its store is closed for good."
+    )
     STORE_NOT_FOUND = strawberry.enum_value("STORE_NOT_FOUND", description="There is no such store.")
     UNKNOWN_REFERRAL_CODE = strawberry.enum_value("UNKNOWN_REFERRAL_CODE", description="Nobody has this code.")
     CHAIN_NOT_FOUND = strawberry.enum_value("CHAIN_NOT_FOUND", description="The caller's chain is not open.")
@@ -199,6 +206,7 @@ def _request_of(wish: EnrollMemberInput) -> pb.EnrollMemberRequest:
             partner=source.partner or "",
             link=source.link or "",
             referral_code=source.referral_code or "",
+            qr_code=source.qr_code or "",
         ),
         tags=wish.tags,
     )

@@ -62,6 +62,7 @@ def wanted_member(request: pb.EnrollMemberRequest) -> WantedMember:
         ),
         tags=tuple(member.tags),
         referral_code=source.referral_code,
+        qr_code=source.qr_code,
     )
 
 

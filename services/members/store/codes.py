@@ -1,6 +1,6 @@
 """QR codes in MongoDB."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from services.kit.mongo.collections import Document
@@ -41,6 +41,11 @@ class MongoQrCodes:
         """Return the code, revoked or not."""
         found = await self._codes.find_one({"chain": chain, "code": code})
         return None if found is None else _code_of(found)
+
+    async def find_all(self, chain: str, codes: Collection[str]) -> list[QrCode]:
+        """Return those of `codes` that exist, revoked or not."""
+        condition = {"chain": chain, "code": {"$in": sorted(codes)}}
+        return [_code_of(one) for one in await self._codes.find(condition).to_list(len(codes))]
 
     async def of_store(self, chain: str, store: str, *, after: str, most: int) -> list[QrCode]:
         """Return up to `most` codes of a store behind the code `after`, in the order of the codes."""

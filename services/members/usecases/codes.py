@@ -1,6 +1,6 @@
 """QR codes: make them, tell where one hangs, revoke one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -24,6 +24,9 @@ class QrCodes(Protocol):
 
     async def find(self, chain: str, code: str) -> QrCode | None:
         """Return the code, revoked or not."""
+
+    async def find_all(self, chain: str, codes: Collection[str]) -> Sequence[QrCode]:
+        """Return those of `codes` that exist, revoked or not."""
 
     async def of_store(self, chain: str, store: str, *, after: str, most: int) -> Sequence[QrCode]:
         """Return up to `most` codes of a store behind the code `after`, in the order of the codes."""
@@ -71,6 +74,14 @@ async def resolve_qr_code(code: str, *, caller: Principal, desk: CodeDesk) -> Re
     if found is None or not stores:
         raise NoQrCodeError(field="code")
     return _resolved(found, stores[0])
+
+
+async def resolve_qr_codes(codes: Collection[str], *, caller: Principal, desk: CodeDesk) -> Mapping[str, Resolved]:
+    """Return where those of `codes` that exist hang, by code, and whether they are still good."""
+    found = await desk.codes.find_all(caller.chain, codes) if codes else ()
+    stores = await desk.stores.find(caller.chain, frozenset(one.store for one in found)) if found else ()
+    by_id = {store.id: store for store in stores}
+    return {one.code: _resolved(one, by_id[one.store]) for one in found if one.store in by_id}
 
 
 async def list_qr_codes(

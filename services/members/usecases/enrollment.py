@@ -1,6 +1,6 @@
 """Enroll members: check what was said, and hand it to the next commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -9,6 +9,7 @@ from services.kit.errors import BUSINESS, Problem
 from services.kit.ids import MakeId
 from services.kit.principal import Caller, NotAllowedError, Principal
 from services.members.domain.chains import Chain
+from services.members.domain.codes import NoQrCodeError, QrCodeWorthlessError
 from services.members.domain.enrollment import (
     Enroll,
     Enrolled,
@@ -24,6 +25,7 @@ from services.members.domain.profiles import MAX_IDENTITIES, InvalidMemberError,
 from services.members.domain.referrals import written_code
 from services.members.domain.visibility import shown_to
 from services.members.usecases.chains import ChainFinder, callers_chain
+from services.members.usecases.codes import CodeDesk, Resolved, resolve_qr_codes
 from services.members.usecases.limits import check_count
 from services.members.usecases.members import WrittenIdentity, role_of
 
@@ -43,6 +45,7 @@ class WantedMember:
     source: Source
     tags: tuple[str, ...] = ()
     referral_code: str = ""
+    qr_code: str = ""
 
 
 class Fold(Protocol):
@@ -72,6 +75,7 @@ class Desk:
 
     chains: ChainFinder
     batches: Batches
+    codes: CodeDesk
     make_id: MakeId
 
 
@@ -86,10 +90,14 @@ async def enroll_members(
     """Enroll in the order of the input; each has its own answer, and a bad one fails alone."""
     check_count(wanted, field="members")
     chain = await callers_chain(caller, chains=desk.chains)
+    places = await resolve_qr_codes({one.qr_code for one in wanted} - {""}, caller=caller, desk=desk.codes)
     prepared: list[Enroll | Problem] = []
     for one in wanted:
         try:
-            command = _command(one, chain=chain, caller=caller, member_id=desk.make_id("mem", now), now=now)
+            place = _place(one, places)
+            command = _command(
+                one, place=place, chain=chain, caller=caller, member_id=desk.make_id("mem", now), now=now
+            )
         except Problem as problem:
             prepared.append(problem)
             continue
@@ -109,7 +117,20 @@ async def _submit(commands: Sequence[Enroll], batches: Batches) -> Sequence[Enro
     return answers
 
 
-def _command(wanted: WantedMember, *, chain: Chain, caller: Principal, member_id: str, now: datetime) -> Enroll:
+def _place(wanted: WantedMember, places: Mapping[str, Resolved]) -> Resolved | None:
+    """Return where the code hangs that the guest has read, None when there was none."""
+    if not wanted.qr_code:
+        return None
+    if (place := places.get(wanted.qr_code)) is None:
+        raise NoQrCodeError(field="source.qrCode")
+    if wanted.source.store not in {"", place.store.id}:
+        raise InvalidMemberError(field="storeId", why="the code hangs in another store")
+    return place
+
+
+def _command(
+    wanted: WantedMember, *, place: Resolved | None, chain: Chain, caller: Principal, member_id: str, now: datetime
+) -> Enroll:
     check_command_key(wanted.key)
     if wanted.channel is None:
         raise InvalidMemberError(field="channel", why="say over which channel it came")
@@ -117,7 +138,11 @@ def _command(wanted: WantedMember, *, chain: Chain, caller: Principal, member_id
         raise InvalidMemberError(field="channel", why="only a payment makes a member over this channel")
     identities = written_identities(wanted.identities, chain)
     profile = replace(wanted.profile, name=wanted.profile.name.strip(), identities=identities)
-    source = replace(wanted.source, store=_store(wanted.source.store, caller))
+    source = replace(
+        wanted.source,
+        store=_store(wanted.source.store if place is None else place.store.id, caller),
+        link=wanted.source.link or wanted.qr_code,
+    )
     code = _referral_code(wanted)
     member = Member(member_id, profile, wanted.enrolled_at or now, wanted.channel, source, tags=wanted.tags)
     check_member(member, now=now)
@@ -130,6 +155,8 @@ def _command(wanted: WantedMember, *, chain: Chain, caller: Principal, member_id
         hashes=tuple(identity_hash(one, key=chain.identity_key) for one in profile.identities),
         at=now,
         referral_code=code,
+        # Only for who is new: whoever was enrolled with it before it became worthless is told so again.
+        obstacle=None if place is None or place.good else QrCodeWorthlessError(field="source.qrCode"),
     )
 
 

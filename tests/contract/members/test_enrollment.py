@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 from protos.events.v1 import members_pb2 as events_pb2
+from protos.members.v1 import directory_pb2
 from protos.members.v1 import members_pb2 as pb
 from services.kit.errors import Kind
 from services.kit.outbox.outbox import OUTBOX
@@ -203,3 +205,38 @@ async def test_no_profile_is_kept_outside_the_member(service: MembersService, ch
     held.pop("members")
     for word in ("13800138000", "Ext-77", "Oliphant"):
         assert word not in repr(held)
+
+
+def by_code(code: str, *, key: str = "", store: str = "") -> pb.EnrollMemberRequest:
+    request = enrollment(store=store)
+    request.key = key or request.key
+    request.member.source.qr_code = code
+    return request
+
+
+async def qr_code(service: MembersService, chain: str, store: str) -> str:
+    table = directory_pb2.Place(spot=directory_pb2.SPOT_TABLE, label="12")
+    request = directory_pb2.CreateQrCodesRequest(key=uuid4().hex, store_id=store, places=[table])
+    [code] = (await service.call(service.directory.CreateQrCodes, request, staff(chain))).codes
+    return str(code)
+
+
+async def test_whoever_reads_a_code_joins_where_it_hangs(service: MembersService, chain: str, other_chain: str) -> None:
+    store, other = await service.store(chain), await service.store(chain, "park")
+    code = await qr_code(service, chain, store)
+    first = await service.enroll(by_code(code, key="enroll-0001"), staff(chain))
+    assert (first.member.store_id, first.member.source.link) == (store, code)
+    for wrong, by, expected in (
+        (by_code("none"), staff(chain), ("QR_CODE_NOT_FOUND", "source.qrCode")),
+        (by_code(code), staff(other_chain), ("QR_CODE_NOT_FOUND", "source.qrCode")),
+        (by_code(code, store=other), staff(chain), ("INVALID_MEMBER", "storeId")),
+        (by_code(code), staff(chain, stores=[other]), ("DENIED", "storeId")),
+    ):
+        refused = await service.refusal(service.members.EnrollMember, wrong, by)
+        assert (refused.code, refused.field) == expected
+    revoke = directory_pb2.RevokeQrCodeRequest(code=code)
+    await service.call(service.directory.RevokeQrCode, revoke, staff(chain))
+    refused = await service.refusal(service.members.EnrollMember, by_code(code), staff(chain))
+    assert (refused.code, refused.field) == ("QR_CODE_WORTHLESS", "source.qrCode")
+    again = await service.enroll(by_code(code, key="enroll-0001"), staff(chain))
+    assert (again.member.id, again.repeated_call) == (first.member.id, True)
