@@ -60,7 +60,9 @@ STAFF_SCOPES = (
     *("ledger:read", "ledger:adjust", "ledger:approve", "ledger:freeze", "ledger:open", "ledger:level"),
     *("program:read", "program:write", "insight:read", "coupons:read", "coupons:redeem"),
     *("campaigns:write", "feedback:read", "feedback:write", "chain:write", "stock:write", "keys:write"),
-    *("staff:read", "staff:write", "members:merge", "members:erase", "members:audit"),
+    *("staff:read", "staff:write", "members:merge", "members:erase", "members:audit", "consents:write"),
+    *("members:import", "members:export", "members:disclose", "reviews:read", "reviews:write"),
+    *("activities:write", "care:read", "care:write"),
 )
 
 

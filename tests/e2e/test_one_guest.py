@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import bson
+import httpx
 from pymongo import MongoClient
 
+from services.kit.principal import Caller
 from tests.e2e.guests import ENROLL, RECORD, receipt
 from tests.e2e.test_ledger import AUTHORISE, REFUND, huitou
 from tests.support.eventually import eventually
@@ -26,6 +29,11 @@ ADD = """mutation ($input: AddIdentityInput!) { addIdentity(input: $input) {
   mergeId member { id } userErrors { code message } } }"""
 CAPTURE = """mutation ($input: CaptureHoldInput!) { captureHold(input: $input) {
   hold { state } userErrors { code message } } }"""
+ACTIVITIES = """mutation ($input: RecordActivitiesInput!) { recordActivities(input: $input) {
+  results { outcome userErrors { code } } userErrors { code message } } }"""
+EXPORT = """mutation ($input: StartExportInput!) { startExport(input: $input) {
+  export { id } userErrors { code message } } }"""
+EXPORTED = "query ($id: ID!) { export(id: $id) { state path failure } }"
 ANSWER = """mutation ($input: AnswerSurveyInput!) { answerSurvey(input: $input) { case { id } userErrors { code } } }"""
 SHOW = """query ($id: ID!) { member(id: $id) { id provisional formerIds erasedAt profile { name }
   points { balance debt } visits { count } cases { nodes { comment } } } }"""
@@ -195,18 +203,44 @@ async def test_of_an_erased_guest_nothing_is_left_anywhere(platform: Platform, t
         return bool((await shown(platform, chain, guest))["visits"]["count"] == 1)
 
     await eventually(counted)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    told = {"source": "tables", "externalId": "B-1", "memberId": guest, "kind": "BOOKING", "status": "PLANNED"}
+    booked = {"plannedFor": tomorrow, "storeId": chain.stores["A"], "text": "Zhang Wei, by the window"}
+    activities = [told | booked | {"changedAt": "2026-01-01T00:00:00Z"}]
+    recorded = await do(platform, chain, ACTIVITIES, activities=activities)
+    assert recorded["results"] == [{"outcome": "ADDED", "userErrors": []}]
+    export = (await do(platform, chain, EXPORT, key="export-0001", list="MEMBERS", format="CSV"))["export"]["id"]
+
+    async def written() -> str | None:
+        answer = await platform.graphql(EXPORTED, {"id": export}, key=chain.staff_key)
+        return str(answer["export"]["path"]) if answer["export"]["state"] == "DONE" else None
+
+    exported = f"{await eventually(written)}", chain.staff_key
+    own = f"/members/{guest}/export", await platform.api_key(chain.id, Caller.MEMBER, subject=guest)
+    for path, key in (exported, own):
+        status, content = await fetched(platform, path, key)
+        assert (status, b"Zhang Wei" in content, b"+8613800138000" in content) == (200, True, True)
     assert traces(platform) != []
     await do(platform, chain, ERASE, key="erase-guest", memberId=guest)
+    assert (await fetched(platform, *exported))[0] in {404, 409}
 
     async def forgotten() -> bool:
         return traces(platform) == []
 
     await eventually(forgotten)
+    assert [trace for trace in TRACES if trace in (await fetched(platform, *own))[1]] == []
     found = await shown(platform, chain, guest)
     assert (found["profile"], found["points"]["balance"]) == ({"name": ""}, POINTS)
     assert [case["comment"] for case in found["cases"]["nodes"]] in ([""], [None])
     assert (await huitou(platform, "verify-ledger", "--chain", chain.id, "--state", str(tmp_path)))[0] == 0
     assert [trace for trace in TRACES for name in SERVICES if trace.decode() in platform.log(name)] == []
+
+
+async def fetched(platform: Platform, path: str, key: str) -> tuple[int, bytes]:
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=platform.graphql_url.removesuffix("/graphql"), trust_env=False) as http:
+        answer = await http.get(path, headers=headers)
+    return answer.status_code, answer.content
 
 
 SERVICES = ("members", "points", "campaigns", "feedback", "gateway")
