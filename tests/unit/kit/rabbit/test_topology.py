@@ -20,7 +20,7 @@ def test_the_repositorys_own_file() -> None:
 
     assert topology.streams == {
         "points.account": frozenset({"members", "points", "campaigns", "feedback"}),
-        "members.member": frozenset({"points", "campaigns", "feedback"}),
+        "members.member": frozenset({"members", "points", "campaigns", "feedback"}),
         "members.store": frozenset({"points"}),
         "members.menu": frozenset({"points"}),
         "members.chain": frozenset(),
