@@ -4,6 +4,7 @@ from functools import partial
 from secrets import token_bytes
 
 from protos.members.v1 import (
+    attributes_pb2,
     cards_pb2,
     care_pb2,
     chains_pb2,
@@ -13,6 +14,7 @@ from protos.members.v1 import (
     members_pb2,
     staff_pb2,
 )
+from protos.members.v1.attributes_pb2_grpc import add_AttributesServicer_to_server
 from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
 from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
@@ -36,6 +38,7 @@ from services.kit.service import Service, main
 from services.members.consumers import CreditHandler, Handlers, PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
+from services.members.rpc.attributes import AttributesServicer
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
@@ -47,6 +50,7 @@ from services.members.rpc.members import MembersServicer
 from services.members.rpc.records import Records
 from services.members.rpc.staff import StaffServicer
 from services.members.store.api_keys import MongoApiKeys
+from services.members.store.attributes import MongoAttributes
 from services.members.store.cards import MongoCards
 from services.members.store.chains import MongoChains
 from services.members.store.coded import mongo_brands, mongo_partners, mongo_regions
@@ -136,6 +140,9 @@ def servicers(
     for_care = CareServicer(
         changes=changes, clocks=clocks, members=members, looks=looks, consents=MongoConsents(database)
     )
+    for_attributes = AttributesServicer(
+        changes=changes, clocks=clocks, members=members, definitions=MongoAttributes(database), looks=looks
+    )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     imports = MongoImports(database, vault, outbox)
@@ -152,6 +159,11 @@ def servicers(
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
+        (
+            add_AttributesServicer_to_server,
+            for_attributes,
+            attributes_pb2.DESCRIPTOR.services_by_name["Attributes"],
+        ),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]

@@ -9,6 +9,7 @@ import strawberry
 from protos.members.v1 import members_pb2 as pb
 from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.graph import Caller, GraphContext, Info, Instant, Money, SafeInt, allow, field, instant, loader
+from services.members.graph.attributes import AttributeFields
 from services.members.graph.chains import EVERYBODY, Store, stores
 from services.members.graph.consents import ConsentFields
 
@@ -148,7 +149,7 @@ class Visits:
 
 
 @strawberry.federation.type(keys=["id"], description="A guest of the chain, wherever met.")
-class Member(ConsentFields):
+class Member(ConsentFields, AttributeFields):
     """What members knows of a member."""
 
     id: strawberry.ID = strawberry.field(description="`mem_…`.")

@@ -3,6 +3,7 @@
 import strawberry
 
 from services.members.graph.api_keys import ApiKeyMutation
+from services.members.graph.attributes import AttributeMutation
 from services.members.graph.changes import ChangeMutation
 from services.members.graph.codes import QrCodeMutation
 from services.members.graph.configuration import ChainConfigurationMutation
@@ -28,5 +29,6 @@ class Mutation(
     StaffMutation,
     LeaderboardMutation,
     ApiKeyMutation,
+    AttributeMutation,
 ):
     """All of it."""

@@ -7,6 +7,7 @@ import strawberry
 from protos.members.v1 import chains_pb2 as pb
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from services.kit.graph import BY_ID, Caller, First, Info, allow, field
+from services.members.graph.attributes import AttributeQuery
 from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore, Store, chain, menu_item, store
 from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
@@ -18,7 +19,9 @@ from services.members.graph.staff import StaffQuery
 
 
 @strawberry.type
-class Query(RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery):
+class Query(
+    RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery, AttributeQuery
+):
     """What can be asked of members."""
 
     @field(READERS, description="A member; null when there is none, or none that the caller may see.")

@@ -59,7 +59,7 @@ async def _forget(database: Database, vault: Vault, chain: str, erased_at: dict[
         for keyed in (IDENTITIES, *FORGOTTEN):
             await database.collection(keyed).delete_many(condition, session=session)
         for member, at in erased_at.items():
-            gone = {"erased_at": at, PROFILE: b"", "tags": [], "asked_by": NOT_ASKED_BY}
+            gone = {"erased_at": at, PROFILE: b"", "tags": [], "attributes": [], "asked_by": NOT_ASKED_BY}
             unlinked = {"source.campaign": "", "source.referrer": "", "source.link": ""}
             await database.collection(MEMBERS).update_one(
                 {"chain": chain, "member": member}, {"$set": gone | unlinked}, session=session

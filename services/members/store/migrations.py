@@ -6,6 +6,7 @@ from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
 from services.members.store import (
+    attributes,
     cards,
     chain_collections,
     chains,
@@ -57,4 +58,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(8, "imports and households", _jobs),
         Migration(9, "secrets of chains are in the vault", hide),
         Migration(10, "QR codes by store", chain_collections.index_codes),
+        Migration(11, "attributes of the chains' own", attributes.set_up),
     )

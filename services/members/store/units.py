@@ -21,6 +21,7 @@ from services.members.domain.members import Member, NoMemberError
 from services.members.domain.merging import MOST_MERGES, Merge, NoMergeError
 from services.members.domain.portraits import Portrait, portrait_from
 from services.members.store import timeline
+from services.members.store.attributes import MongoAttributeWork
 from services.members.store.collections import IDENTITIES, MEMBERS, MERGES
 from services.members.store.consents import MongoConsentWork
 from services.members.store.documents import (
@@ -69,6 +70,7 @@ class MongoUnit:
         self._database, self._vault, self._session = database, vault, session
         self._chain, self._now = chain, now
         self.consents = MongoConsentWork(database, session, chain=chain)
+        self.attributes = MongoAttributeWork(database, session, chain=chain)
         self._documents: dict[str, Document] = {}
         self._keys: dict[str, bytes] = {}
         self._changed: dict[str, Member] = {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from services.members.domain.attributes import AttributeDefinition
 from services.members.domain.chains import Chain
 from services.members.domain.consents import Consent
 from services.members.domain.facts import MemberFact
@@ -47,12 +48,26 @@ class ConsentWork(Protocol):
         """Write what was said. Whoever does this keeps the member, too, so that no erasure comes in between."""
 
 
+class AttributeWork(Protocol):
+    """What a unit of work does with the definitions of attributes."""
+
+    async def defined(self) -> Mapping[str, AttributeDefinition]:
+        """Return all that the chain has, by code."""
+
+    async def use(self, definitions: Collection[AttributeDefinition]) -> None:
+        """Note that members have values of them from now on; Conflict when one was changed meanwhile."""
+
+
 class Unit(Protocol):
     """One transaction on the members of one chain. Everything that it does becomes true together, or nothing."""
 
     @property
     def consents(self) -> ConsentWork:
         """What members agree to."""
+
+    @property
+    def attributes(self) -> AttributeWork:
+        """What the chain has defined to know of members."""
 
     async def answered(self, command: CommandKey) -> bytes | None:
         """Return what was answered under the key, None when it is new; KeyReusedError when something else was asked."""

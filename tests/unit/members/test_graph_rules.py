@@ -2,7 +2,15 @@
 
 import pytest
 
-from protos.members.v1 import care_pb2, chains_pb2, configuration_pb2, directory_pb2, members_pb2, staff_pb2
+from protos.members.v1 import (
+    attributes_pb2,
+    care_pb2,
+    chains_pb2,
+    configuration_pb2,
+    directory_pb2,
+    members_pb2,
+    staff_pb2,
+)
 from services.kit.graph.rules import fields, rule_of
 from services.kit.principal import Caller
 from services.kit.rpc.access import rules
@@ -58,6 +66,10 @@ CALLS = {
     ("Member", "consents"): "GetConsents",
     ("Member", "consentHistory"): "ListConsents",
     ("Mutation", "recordConsents"): "RecordConsents",
+    ("Member", "attributes"): "GetAttributes",
+    ("Query", "attributeDefinitions"): "ListAttributeDefinitions",
+    ("Mutation", "saveAttributeDefinitions"): "SaveAttributeDefinitions",
+    ("Mutation", "setAttributes"): "SetAttributes",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -65,6 +77,7 @@ METHODS = (
     | rules(directory_pb2.DESCRIPTOR.services_by_name["Directory"])
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
+    | rules(attributes_pb2.DESCRIPTOR.services_by_name["Attributes"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
 )
 RULES = {
