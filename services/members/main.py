@@ -12,6 +12,7 @@ from protos.members.v1 import (
     directory_pb2,
     jobs_pb2,
     members_pb2,
+    notes_pb2,
     staff_pb2,
 )
 from protos.members.v1.attributes_pb2_grpc import add_AttributesServicer_to_server
@@ -22,6 +23,7 @@ from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
+from protos.members.v1.notes_pb2_grpc import add_NotesServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
 from services.kit.chain_clocks import ChainClocks
 from services.kit.chassis import Chassis
@@ -47,6 +49,7 @@ from services.members.rpc.directory import DirectoryServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
+from services.members.rpc.notes import NotesServicer
 from services.members.rpc.records import Records
 from services.members.rpc.staff import StaffServicer
 from services.members.store.api_keys import MongoApiKeys
@@ -66,6 +69,7 @@ from services.members.store.looks import MongoLooks
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
+from services.members.store.notes import MongoNotes
 from services.members.store.portraits import MongoPortraits
 from services.members.store.staff import MongoNamed, MongoStaff
 from services.members.store.staff_settings import MongoStaffSettings
@@ -143,6 +147,9 @@ def servicers(
     for_attributes = AttributesServicer(
         changes=changes, clocks=clocks, members=members, definitions=MongoAttributes(database), looks=looks
     )
+    for_notes = NotesServicer(
+        changes=changes, clocks=clocks, members=members, notes=MongoNotes(database, vault), looks=looks
+    )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     imports = MongoImports(database, vault, outbox)
@@ -164,6 +171,7 @@ def servicers(
             for_attributes,
             attributes_pb2.DESCRIPTOR.services_by_name["Attributes"],
         ),
+        (add_NotesServicer_to_server, for_notes, notes_pb2.DESCRIPTOR.services_by_name["Notes"]),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
     ]

@@ -12,6 +12,7 @@ from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
+from services.members.graph.notes import NoteMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation
 
@@ -30,5 +31,6 @@ class Mutation(
     LeaderboardMutation,
     ApiKeyMutation,
     AttributeMutation,
+    NoteMutation,
 ):
     """All of it."""

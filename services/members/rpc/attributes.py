@@ -28,7 +28,7 @@ TYPES = {pb.AttributeType.Value(f"ATTRIBUTE_TYPE_{one.name}"): one for one in At
 ROLES = {pb.ViewerRole.Value(f"VIEWER_ROLE_{one.name}"): one for one in Role}
 
 _TYPE_OF = {one: number for number, one in TYPES.items()}
-_ROLE_OF = {one: number for number, one in ROLES.items()}
+ROLE_OF = {one: number for number, one in ROLES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _protos(definitions: Sequence[AttributeDefinition]) -> list[pb.AttributeDefi
             type=_TYPE_OF[one.type],
             choices=[pb.AttributeChoice(code=choice.code, label=choice.label) for choice in one.choices],
             personal=one.personal,
-            roles=sorted(_ROLE_OF[role] for role in one.roles),
+            roles=sorted(ROLE_OF[role] for role in one.roles),
             retired=one.retired,
             used=one.used,
             version=one.version,

@@ -8,5 +8,6 @@ from services.kit.mongo.collections import Keyed
 from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.households import HOMES
+from services.members.store.notes import NOTES
 
-FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, HOMES)
+FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, HOMES, NOTES)

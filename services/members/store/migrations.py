@@ -14,6 +14,7 @@ from services.members.store import (
     households,
     imports,
     looks,
+    notes,
     sealing,
     staff_collections,
     timeline,
@@ -47,6 +48,10 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         await vault.set_up()
         await chains.hide_secrets(database, vault)
 
+    async def look_after(database: Database) -> None:
+        for each in (attributes, notes):
+            await each.set_up(database)
+
     return (
         Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
         Migration(2, "what sandboxes have told", told.set_up),
@@ -58,5 +63,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(8, "imports and households", _jobs),
         Migration(9, "secrets of chains are in the vault", hide),
         Migration(10, "QR codes by store", chain_collections.index_codes),
-        Migration(11, "attributes of the chains' own", attributes.set_up),
+        Migration(11, "how members are looked after: attributes, notes", look_after),
     )

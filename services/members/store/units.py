@@ -33,6 +33,7 @@ from services.members.store.documents import (
     profile_bytes,
 )
 from services.members.store.forgetting import FORGOTTEN
+from services.members.store.notes import MongoNoteWork
 from services.members.store.profiles import PROFILE, place, profile_in
 from services.members.store.vault import Vault
 from services.members.usecases.units import CommandKey, Held, Unit
@@ -71,6 +72,7 @@ class MongoUnit:
         self._chain, self._now = chain, now
         self.consents = MongoConsentWork(database, session, chain=chain)
         self.attributes = MongoAttributeWork(database, session, chain=chain)
+        self.notes = MongoNoteWork(database, vault, session, chain=chain)
         self._documents: dict[str, Document] = {}
         self._keys: dict[str, bytes] = {}
         self._changed: dict[str, Member] = {}

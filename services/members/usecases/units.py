@@ -12,6 +12,7 @@ from services.members.domain.facts import MemberFact
 from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Member
 from services.members.domain.merging import Merge
+from services.members.domain.notes import Note
 
 T = TypeVar("T")
 
@@ -58,6 +59,22 @@ class AttributeWork(Protocol):
         """Note that members have values of them from now on; Conflict when one was changed meanwhile."""
 
 
+class NoteWork(Protocol):
+    """What a unit of work does with notes."""
+
+    async def count(self, members: Collection[str]) -> int:
+        """Return how many notes there are under these ids."""
+
+    async def find(self, members: Collection[str], note: str) -> Note | None:
+        """Return a note under one of these ids."""
+
+    async def add(self, note: Note) -> None:
+        """Write a note. Whoever does this keeps the member, too, so that no erasure comes in between."""
+
+    async def delete(self, note: Note) -> None:
+        """Delete a note."""
+
+
 class Unit(Protocol):
     """One transaction on the members of one chain. Everything that it does becomes true together, or nothing."""
 
@@ -68,6 +85,10 @@ class Unit(Protocol):
     @property
     def attributes(self) -> AttributeWork:
         """What the chain has defined to know of members."""
+
+    @property
+    def notes(self) -> NoteWork:
+        """What staff has written down about members."""
 
     async def answered(self, command: CommandKey) -> bytes | None:
         """Return what was answered under the key, None when it is new; KeyReusedError when something else was asked."""

@@ -9,6 +9,7 @@ from protos.members.v1 import (
     configuration_pb2,
     directory_pb2,
     members_pb2,
+    notes_pb2,
     staff_pb2,
 )
 from services.kit.graph.rules import fields, rule_of
@@ -67,6 +68,9 @@ CALLS = {
     ("Member", "consentHistory"): "ListConsents",
     ("Mutation", "recordConsents"): "RecordConsents",
     ("Member", "attributes"): "GetAttributes",
+    ("Member", "notes"): "ListNotes",
+    ("Mutation", "addNote"): "AddNote",
+    ("Mutation", "deleteNote"): "DeleteNote",
     ("Query", "attributeDefinitions"): "ListAttributeDefinitions",
     ("Mutation", "saveAttributeDefinitions"): "SaveAttributeDefinitions",
     ("Mutation", "setAttributes"): "SetAttributes",
@@ -78,6 +82,7 @@ METHODS = (
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
     | rules(attributes_pb2.DESCRIPTOR.services_by_name["Attributes"])
+    | rules(notes_pb2.DESCRIPTOR.services_by_name["Notes"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
 )
 RULES = {
