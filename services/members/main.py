@@ -10,6 +10,7 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    follow_ups_pb2,
     jobs_pb2,
     members_pb2,
     notes_pb2,
@@ -21,6 +22,7 @@ from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
 from protos.members.v1.chains_pb2_grpc import add_ChainsServicer_to_server
 from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_to_server
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
+from protos.members.v1.follow_ups_pb2_grpc import add_FollowUpsServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.notes_pb2_grpc import add_NotesServicer_to_server
@@ -46,6 +48,7 @@ from services.members.rpc.care import CareServicer
 from services.members.rpc.chains import ChainsServicer
 from services.members.rpc.configuration import ConfigurationsServicer
 from services.members.rpc.directory import DirectoryServicer
+from services.members.rpc.follow_ups import FollowUpsServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
 from services.members.rpc.members import MembersServicer
@@ -63,6 +66,7 @@ from services.members.store.consents import MongoConsents
 from services.members.store.credits import MongoCredits
 from services.members.store.enrollment import MongoRoll
 from services.members.store.erasures import ErasuresKept
+from services.members.store.follow_ups import MongoFollowUps
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
 from services.members.store.looks import MongoLooks
@@ -83,6 +87,7 @@ from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
 from services.members.usecases.configuration import ConfigurationDesk
 from services.members.usecases.enrollment import Desk, commit
+from services.members.usecases.follow_ups import FollowUpDesk
 from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
 from services.members.usecases.leaderboards import BoardDesk
@@ -144,12 +149,6 @@ def servicers(
     for_care = CareServicer(
         changes=changes, clocks=clocks, members=members, looks=looks, consents=MongoConsents(database)
     )
-    for_attributes = AttributesServicer(
-        changes=changes, clocks=clocks, members=members, definitions=MongoAttributes(database), looks=looks
-    )
-    for_notes = NotesServicer(
-        changes=changes, clocks=clocks, members=members, notes=MongoNotes(database, vault), looks=looks
-    )
     for_cards = CardsServicer(cards=cards, clocks=clocks, random_bytes=token_bytes)
     keys = KeyDesk(chains=chains, stores=stores, members=members, keys=MongoApiKeys(database))
     imports = MongoImports(database, vault, outbox)
@@ -166,14 +165,32 @@ def servicers(
         (add_MembersServicer_to_server, for_members, members_pb2.DESCRIPTOR.services_by_name["Members"]),
         (add_CardsServicer_to_server, for_cards, cards_pb2.DESCRIPTOR.services_by_name["Cards"]),
         (add_CareServicer_to_server, for_care, care_pb2.DESCRIPTOR.services_by_name["Care"]),
-        (
-            add_AttributesServicer_to_server,
-            for_attributes,
-            attributes_pb2.DESCRIPTOR.services_by_name["Attributes"],
-        ),
-        (add_NotesServicer_to_server, for_notes, notes_pb2.DESCRIPTOR.services_by_name["Notes"]),
+        *_caring(database, vault, changes=changes, members=members, clocks=clocks),
         (add_MemberJobsServicer_to_server, for_jobs, jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"]),
         *_of_the_chain(database, outbox, chains=chains, keys=keys, clock=clock, clocks=clocks),
+    ]
+
+
+def _caring(
+    database: Database, vault: Vault, *, changes: ChangeDesk, members: MongoMembers, clocks: ChainClocks
+) -> list[Servicer]:
+    """Return what answers calls about how members are looked after, consents apart."""
+    looks = MongoLooks(database)
+    for_attributes = AttributesServicer(
+        changes=changes, clocks=clocks, members=members, definitions=MongoAttributes(database), looks=looks
+    )
+    for_notes = NotesServicer(
+        changes=changes, clocks=clocks, members=members, notes=MongoNotes(database, vault), looks=looks
+    )
+    for_follow_ups = FollowUpsServicer(
+        changes=changes, clocks=clocks, desk=FollowUpDesk(members, MongoFollowUps(database, vault), looks)
+    )
+    attributes = attributes_pb2.DESCRIPTOR.services_by_name["Attributes"]
+    follow_ups = follow_ups_pb2.DESCRIPTOR.services_by_name["FollowUps"]
+    return [
+        (add_AttributesServicer_to_server, for_attributes, attributes),
+        (add_NotesServicer_to_server, for_notes, notes_pb2.DESCRIPTOR.services_by_name["Notes"]),
+        (add_FollowUpsServicer_to_server, for_follow_ups, follow_ups),
     ]
 
 

@@ -12,6 +12,7 @@ from services.kit.graph import Caller, GraphContext, Info, Instant, Money, SafeI
 from services.members.graph.attributes import AttributeFields
 from services.members.graph.chains import EVERYBODY, Store, stores
 from services.members.graph.consents import ConsentFields
+from services.members.graph.follow_ups import FollowUpFields
 from services.members.graph.notes import NoteFields
 
 READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="members:read")
@@ -150,7 +151,7 @@ class Visits:
 
 
 @strawberry.federation.type(keys=["id"], description="A guest of the chain, wherever met.")
-class Member(ConsentFields, AttributeFields, NoteFields):
+class Member(ConsentFields, AttributeFields, NoteFields, FollowUpFields):
     """What members knows of a member."""
 
     id: strawberry.ID = strawberry.field(description="`mem_…`.")

@@ -10,6 +10,7 @@ from services.members.graph.configuration import ChainConfigurationMutation
 from services.members.graph.consents import ConsentMutation
 from services.members.graph.directory import DirectoryMutation
 from services.members.graph.enrollment import EnrollmentMutation
+from services.members.graph.follow_ups import FollowUpMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
 from services.members.graph.notes import NoteMutation
@@ -32,5 +33,6 @@ class Mutation(
     ApiKeyMutation,
     AttributeMutation,
     NoteMutation,
+    FollowUpMutation,
 ):
     """All of it."""

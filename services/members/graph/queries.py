@@ -12,6 +12,7 @@ from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore,
 from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
+from services.members.graph.follow_ups import FollowUpQuery
 from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
@@ -20,7 +21,14 @@ from services.members.graph.staff import StaffQuery
 
 @strawberry.type
 class Query(
-    RecordQuery, DirectoryQuery, QrCodeQuery, ChainConfigurationQuery, StaffQuery, LeaderboardQuery, AttributeQuery
+    RecordQuery,
+    DirectoryQuery,
+    QrCodeQuery,
+    ChainConfigurationQuery,
+    StaffQuery,
+    LeaderboardQuery,
+    AttributeQuery,
+    FollowUpQuery,
 ):
     """What can be asked of members."""
 

@@ -11,6 +11,7 @@ from services.members.store import (
     chain_collections,
     chains,
     consents,
+    follow_ups,
     households,
     imports,
     looks,
@@ -49,7 +50,7 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         await chains.hide_secrets(database, vault)
 
     async def look_after(database: Database) -> None:
-        for each in (attributes, notes):
+        for each in (attributes, notes, follow_ups):
             await each.set_up(database)
 
     return (
@@ -63,5 +64,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(8, "imports and households", _jobs),
         Migration(9, "secrets of chains are in the vault", hide),
         Migration(10, "QR codes by store", chain_collections.index_codes),
-        Migration(11, "how members are looked after: attributes, notes", look_after),
+        Migration(11, "how members are looked after: attributes, notes, follow-ups", look_after),
     )

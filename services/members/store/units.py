@@ -32,6 +32,7 @@ from services.members.store.documents import (
     portrait_document,
     profile_bytes,
 )
+from services.members.store.follow_ups import MongoFollowUpWork
 from services.members.store.forgetting import FORGOTTEN
 from services.members.store.notes import MongoNoteWork
 from services.members.store.profiles import PROFILE, place, profile_in
@@ -73,6 +74,7 @@ class MongoUnit:
         self.consents = MongoConsentWork(database, session, chain=chain)
         self.attributes = MongoAttributeWork(database, session, chain=chain)
         self.notes = MongoNoteWork(database, vault, session, chain=chain)
+        self.follow_ups = MongoFollowUpWork(database, vault, session, chain=chain)
         self._documents: dict[str, Document] = {}
         self._keys: dict[str, bytes] = {}
         self._changed: dict[str, Member] = {}

@@ -9,6 +9,7 @@ from services.members.domain.attributes import AttributeDefinition
 from services.members.domain.chains import Chain
 from services.members.domain.consents import Consent
 from services.members.domain.facts import MemberFact
+from services.members.domain.follow_ups import FollowUp
 from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Member
 from services.members.domain.merging import Merge
@@ -75,6 +76,25 @@ class NoteWork(Protocol):
         """Delete a note."""
 
 
+class FollowUpWork(Protocol):
+    """What a unit of work does with follow-ups."""
+
+    async def staff(self, ids: Collection[str]) -> Mapping[str, bool]:
+        """Return which of these staff members exist, and whether they are active."""
+
+    async def count(self, members: Collection[str]) -> int:
+        """Return how many there are under these ids."""
+
+    async def find(self, members: Collection[str], follow_up: str) -> FollowUp | None:
+        """Return a follow-up under one of these ids."""
+
+    async def add(self, one: FollowUp) -> None:
+        """Write a new one. Whoever does this keeps the member, too, so that no erasure comes in between."""
+
+    async def keep(self, one: FollowUp) -> None:
+        """Write one that was changed, and is still at the version before; the same holds."""
+
+
 class Unit(Protocol):
     """One transaction on the members of one chain. Everything that it does becomes true together, or nothing."""
 
@@ -89,6 +109,10 @@ class Unit(Protocol):
     @property
     def notes(self) -> NoteWork:
         """What staff has written down about members."""
+
+    @property
+    def follow_ups(self) -> FollowUpWork:
+        """What staff is to do about members."""
 
     async def answered(self, command: CommandKey) -> bytes | None:
         """Return what was answered under the key, None when it is new; KeyReusedError when something else was asked."""

@@ -1,6 +1,7 @@
 """What staff writes down about a member: for whom it is meant, sealed, and gone with the person."""
 
 import asyncio
+from datetime import timedelta
 from secrets import token_bytes
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ from services.members.usecases.notes import add_note
 from tests.contract.members.test_attributes import joined
 from tests.contract.members.test_erasing import ErasingVault, erase
 from tests.contract.members.test_graph import ask
-from tests.support.clock import START
+from tests.support.clock import START, FixedClock
 from tests.support.members_service import PAYER_KEY, MembersService, staff
 
 CARE = frozenset({"members:read", "care:read", "care:write", "members:audit"})
@@ -141,10 +142,14 @@ async def test_another_chain_and_wrong_scopes_see_and_write_nothing(
     assert (await service.refusal(stub.ListNotes, pb.ListNotesRequest(member_ids=[member]), writer)).code == "DENIED"
 
 
-async def test_notes_come_in_pages_of_both_ids_and_part_again(service: MembersService, chain: str) -> None:
+async def test_notes_come_in_pages_of_both_ids_and_part_again(
+    service: MembersService, chain: str, clock: FixedClock
+) -> None:
     old, young, alone = [await joined(service, chain) for _ in range(3)]
     for number, whose in enumerate((old, young, old, young, alone)):
+        clock.move(timedelta(seconds=1))
         await write(service, staff(chain), whose, str(number))
+    clock.move(timedelta(seconds=1))
     request = members_pb2.MergeMembersRequest(key=uuid4().hex, member_id=old, other_member_id=young)
     merged = await service.call(service.members.MergeMembers, request, staff(chain))
     await write(service, staff(chain), young, "5")

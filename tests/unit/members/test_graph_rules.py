@@ -8,6 +8,7 @@ from protos.members.v1 import (
     chains_pb2,
     configuration_pb2,
     directory_pb2,
+    follow_ups_pb2,
     members_pb2,
     notes_pb2,
     staff_pb2,
@@ -68,6 +69,10 @@ CALLS = {
     ("Member", "consentHistory"): "ListConsents",
     ("Mutation", "recordConsents"): "RecordConsents",
     ("Member", "attributes"): "GetAttributes",
+    ("Member", "followUps"): "ListFollowUps",
+    ("Query", "followUps"): "ListDueFollowUps",
+    ("Mutation", "addFollowUp"): "AddFollowUp",
+    ("Mutation", "changeFollowUp"): "ChangeFollowUp",
     ("Member", "notes"): "ListNotes",
     ("Mutation", "addNote"): "AddNote",
     ("Mutation", "deleteNote"): "DeleteNote",
@@ -83,6 +88,7 @@ METHODS = (
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
     | rules(attributes_pb2.DESCRIPTOR.services_by_name["Attributes"])
     | rules(notes_pb2.DESCRIPTOR.services_by_name["Notes"])
+    | rules(follow_ups_pb2.DESCRIPTOR.services_by_name["FollowUps"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
 )
 RULES = {
