@@ -12,6 +12,7 @@ from protos.members.v1 import (
     directory_pb2,
     follow_ups_pb2,
     jobs_pb2,
+    managers_pb2,
     members_pb2,
     notes_pb2,
     staff_pb2,
@@ -24,6 +25,7 @@ from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.follow_ups_pb2_grpc import add_FollowUpsServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
+from protos.members.v1.managers_pb2_grpc import add_ManagersServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.notes_pb2_grpc import add_NotesServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
@@ -51,6 +53,7 @@ from services.members.rpc.directory import DirectoryServicer
 from services.members.rpc.follow_ups import FollowUpsServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
+from services.members.rpc.managers import ManagersServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.notes import NotesServicer
 from services.members.rpc.records import Records
@@ -70,6 +73,7 @@ from services.members.store.follow_ups import MongoFollowUps
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
 from services.members.store.looks import MongoLooks
+from services.members.store.managers import MongoManagers
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
@@ -91,6 +95,7 @@ from services.members.usecases.follow_ups import FollowUpDesk
 from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
 from services.members.usecases.leaderboards import BoardDesk
+from services.members.usecases.managers import ManagerDesk
 from services.members.usecases.members import MemberFinder
 from services.members.usecases.staff import StaffDesk
 
@@ -200,6 +205,9 @@ def _of_the_chain(
     """Return what answers calls about the chain itself: its stores, its menu, its staff."""
     stores = MongoStores(database, outbox)
     configuration = _configuration(database, outbox, chains=chains, stores=stores)
+    for_managers = ManagersServicer(
+        ManagerDesk(chains, keys.members, MongoManagers(database), stores, MongoNamed(database)), clocks
+    )
     for_chains = ChainsServicer(
         chains=chains,
         menu=configuration.menu,
@@ -224,6 +232,7 @@ def _of_the_chain(
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
         (add_DirectoryServicer_to_server, for_directory, directory_pb2.DESCRIPTOR.services_by_name["Directory"]),
         (add_ConfigurationsServicer_to_server, ConfigurationsServicer(configuration, clocks), configurations),
+        (add_ManagersServicer_to_server, for_managers, managers_pb2.DESCRIPTOR.services_by_name["Managers"]),
         (add_StaffServicer_to_server, for_staff, staff_pb2.DESCRIPTOR.services_by_name["Staff"]),
     ]
 

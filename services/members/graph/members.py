@@ -13,6 +13,7 @@ from services.members.graph.attributes import AttributeFields
 from services.members.graph.chains import EVERYBODY, Store, stores
 from services.members.graph.consents import ConsentFields
 from services.members.graph.follow_ups import FollowUpFields
+from services.members.graph.managers import CareFields
 from services.members.graph.notes import NoteFields
 
 READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="members:read")
@@ -151,7 +152,7 @@ class Visits:
 
 
 @strawberry.federation.type(keys=["id"], description="A guest of the chain, wherever met.")
-class Member(ConsentFields, AttributeFields, NoteFields, FollowUpFields):
+class Member(ConsentFields, AttributeFields, NoteFields, FollowUpFields, CareFields):
     """What members knows of a member."""
 
     id: strawberry.ID = strawberry.field(description="`mem_…`.")

@@ -13,6 +13,7 @@ from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.follow_ups import FollowUpMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
+from services.members.graph.managers import ManagerMutation
 from services.members.graph.notes import NoteMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation
@@ -34,5 +35,6 @@ class Mutation(
     AttributeMutation,
     NoteMutation,
     FollowUpMutation,
+    ManagerMutation,
 ):
     """All of it."""

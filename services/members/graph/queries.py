@@ -14,6 +14,7 @@ from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
 from services.members.graph.follow_ups import FollowUpQuery
 from services.members.graph.leaderboards import LeaderboardQuery
+from services.members.graph.managers import ManagerQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
 from services.members.graph.staff import StaffQuery
@@ -29,6 +30,7 @@ class Query(
     LeaderboardQuery,
     AttributeQuery,
     FollowUpQuery,
+    ManagerQuery,
 ):
     """What can be asked of members."""
 

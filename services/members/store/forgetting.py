@@ -9,6 +9,7 @@ from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.follow_ups import FOLLOW_UPS
 from services.members.store.households import HOMES
+from services.members.store.managers import CARE
 from services.members.store.notes import NOTES
 
-FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CONSENTS, FOLLOW_UPS, HOMES, NOTES)
+FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CARE, CONSENTS, FOLLOW_UPS, HOMES, NOTES)

@@ -15,6 +15,7 @@ from services.members.store import (
     households,
     imports,
     looks,
+    managers,
     notes,
     sealing,
     staff_collections,
@@ -50,7 +51,7 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         await chains.hide_secrets(database, vault)
 
     async def look_after(database: Database) -> None:
-        for each in (attributes, notes, follow_ups):
+        for each in (attributes, notes, follow_ups, managers):
             await each.set_up(database)
 
     return (
@@ -64,5 +65,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(8, "imports and households", _jobs),
         Migration(9, "secrets of chains are in the vault", hide),
         Migration(10, "QR codes by store", chain_collections.index_codes),
-        Migration(11, "how members are looked after: attributes, notes, follow-ups", look_after),
+        Migration(11, "how members are looked after: attributes, notes, follow-ups, managers", look_after),
     )

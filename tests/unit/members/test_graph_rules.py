@@ -9,6 +9,7 @@ from protos.members.v1 import (
     configuration_pb2,
     directory_pb2,
     follow_ups_pb2,
+    managers_pb2,
     members_pb2,
     notes_pb2,
     staff_pb2,
@@ -69,6 +70,14 @@ CALLS = {
     ("Member", "consentHistory"): "ListConsents",
     ("Mutation", "recordConsents"): "RecordConsents",
     ("Member", "attributes"): "GetAttributes",
+    ("Member", "care"): "GetCare",
+    ("Care", "favouriteStore"): "GetCare",
+    ("Query", "managerRules"): "GetManagerRules",
+    ("Query", "managedMembers"): "ListManagedMembers",
+    ("Mutation", "saveManagerRules"): "SaveManagerRules",
+    ("Mutation", "assignManagers"): "AssignManagers",
+    ("Mutation", "reassignManagers"): "ReassignManagers",
+    ("Mutation", "setFavouriteStore"): "SetFavouriteStore",
     ("Member", "followUps"): "ListFollowUps",
     ("Query", "followUps"): "ListDueFollowUps",
     ("Mutation", "addFollowUp"): "AddFollowUp",
@@ -89,6 +98,7 @@ METHODS = (
     | rules(attributes_pb2.DESCRIPTOR.services_by_name["Attributes"])
     | rules(notes_pb2.DESCRIPTOR.services_by_name["Notes"])
     | rules(follow_ups_pb2.DESCRIPTOR.services_by_name["FollowUps"])
+    | rules(managers_pb2.DESCRIPTOR.services_by_name["Managers"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
 )
 RULES = {
