@@ -4,6 +4,7 @@ from functools import partial
 from secrets import token_bytes
 
 from protos.members.v1 import (
+    account_managers_pb2,
     attributes_pb2,
     cards_pb2,
     care_pb2,
@@ -12,11 +13,11 @@ from protos.members.v1 import (
     directory_pb2,
     follow_ups_pb2,
     jobs_pb2,
-    managers_pb2,
     members_pb2,
     notes_pb2,
     staff_pb2,
 )
+from protos.members.v1.account_managers_pb2_grpc import add_ManagersServicer_to_server
 from protos.members.v1.attributes_pb2_grpc import add_AttributesServicer_to_server
 from protos.members.v1.cards_pb2_grpc import add_CardsServicer_to_server
 from protos.members.v1.care_pb2_grpc import add_CareServicer_to_server
@@ -25,7 +26,6 @@ from protos.members.v1.configuration_pb2_grpc import add_ConfigurationsServicer_
 from protos.members.v1.directory_pb2_grpc import add_DirectoryServicer_to_server
 from protos.members.v1.follow_ups_pb2_grpc import add_FollowUpsServicer_to_server
 from protos.members.v1.jobs_pb2_grpc import add_MemberJobsServicer_to_server
-from protos.members.v1.managers_pb2_grpc import add_ManagersServicer_to_server
 from protos.members.v1.members_pb2_grpc import add_MembersServicer_to_server
 from protos.members.v1.notes_pb2_grpc import add_NotesServicer_to_server
 from protos.members.v1.staff_pb2_grpc import add_StaffServicer_to_server
@@ -44,6 +44,7 @@ from services.kit.service import Service, main
 from services.members.consumers import CreditHandler, Handlers, PortraitHandler
 from services.members.domain.enrollment import Enroll, Enrolled
 from services.members.jobs import forget_again, rewrap_keys
+from services.members.rpc.account_managers import ManagersServicer
 from services.members.rpc.attributes import AttributesServicer
 from services.members.rpc.cards import CardsServicer
 from services.members.rpc.care import CareServicer
@@ -53,11 +54,11 @@ from services.members.rpc.directory import DirectoryServicer
 from services.members.rpc.follow_ups import FollowUpsServicer
 from services.members.rpc.imports import ImportDesks
 from services.members.rpc.jobs import MemberJobsServicer
-from services.members.rpc.managers import ManagersServicer
 from services.members.rpc.members import MembersServicer
 from services.members.rpc.notes import NotesServicer
 from services.members.rpc.records import Records
 from services.members.rpc.staff import StaffServicer
+from services.members.store.account_managers import MongoManagers
 from services.members.store.api_keys import MongoApiKeys
 from services.members.store.attributes import MongoAttributes
 from services.members.store.cards import MongoCards
@@ -73,7 +74,6 @@ from services.members.store.follow_ups import MongoFollowUps
 from services.members.store.households import MongoHouseholds
 from services.members.store.imports import MongoImports
 from services.members.store.looks import MongoLooks
-from services.members.store.managers import MongoManagers
 from services.members.store.members import MongoMembers
 from services.members.store.menu import MongoMenu
 from services.members.store.migrations import migrations
@@ -86,6 +86,7 @@ from services.members.store.targets import MongoTargets
 from services.members.store.timeline import MongoTimelines
 from services.members.store.units import MongoUnits
 from services.members.store.vault import Vault
+from services.members.usecases.account_managers import ManagerDesk
 from services.members.usecases.api_keys import KeyDesk
 from services.members.usecases.changes import ChangeDesk
 from services.members.usecases.codes import CodeDesk
@@ -95,7 +96,6 @@ from services.members.usecases.follow_ups import FollowUpDesk
 from services.members.usecases.households import HouseholdDesk
 from services.members.usecases.imports import ConsentBook, ImportDesk, NoConsentBook
 from services.members.usecases.leaderboards import BoardDesk
-from services.members.usecases.managers import ManagerDesk
 from services.members.usecases.members import MemberFinder
 from services.members.usecases.staff import StaffDesk
 
@@ -232,7 +232,7 @@ def _of_the_chain(
         (add_ChainsServicer_to_server, for_chains, chains_pb2.DESCRIPTOR.services_by_name["Chains"]),
         (add_DirectoryServicer_to_server, for_directory, directory_pb2.DESCRIPTOR.services_by_name["Directory"]),
         (add_ConfigurationsServicer_to_server, ConfigurationsServicer(configuration, clocks), configurations),
-        (add_ManagersServicer_to_server, for_managers, managers_pb2.DESCRIPTOR.services_by_name["Managers"]),
+        (add_ManagersServicer_to_server, for_managers, account_managers_pb2.DESCRIPTOR.services_by_name["Managers"]),
         (add_StaffServicer_to_server, for_staff, staff_pb2.DESCRIPTOR.services_by_name["Staff"]),
     ]
 

@@ -32,7 +32,8 @@ class _FollowUpStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FollowU
     FOLLOW_UP_STATE_DONE: _FollowUpState.ValueType  # 2
     FOLLOW_UP_STATE_CANCELLED: _FollowUpState.ValueType  # 3
 
-class FollowUpState(_FollowUpState, metaclass=_FollowUpStateEnumTypeWrapper): ...
+class FollowUpState(_FollowUpState, metaclass=_FollowUpStateEnumTypeWrapper):
+    """What became of it."""
 
 FOLLOW_UP_STATE_UNSPECIFIED: FollowUpState.ValueType  # 0
 FOLLOW_UP_STATE_OPEN: FollowUpState.ValueType  # 1

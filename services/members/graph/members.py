@@ -9,11 +9,11 @@ import strawberry
 from protos.members.v1 import members_pb2 as pb
 from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.graph import Caller, GraphContext, Info, Instant, Money, SafeInt, allow, field, instant, loader
+from services.members.graph.account_managers import CareFields
 from services.members.graph.attributes import AttributeFields
 from services.members.graph.chains import EVERYBODY, Store, stores
 from services.members.graph.consents import ConsentFields
 from services.members.graph.follow_ups import FollowUpFields
-from services.members.graph.managers import CareFields
 from services.members.graph.notes import NoteFields
 
 READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="members:read")

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from services.members.graph.account_managers import ManagerMutation
 from services.members.graph.api_keys import ApiKeyMutation
 from services.members.graph.attributes import AttributeMutation
 from services.members.graph.changes import ChangeMutation
@@ -13,7 +14,6 @@ from services.members.graph.enrollment import EnrollmentMutation
 from services.members.graph.follow_ups import FollowUpMutation
 from services.members.graph.identities import IdentityMutation
 from services.members.graph.leaderboards import LeaderboardMutation
-from services.members.graph.managers import ManagerMutation
 from services.members.graph.notes import NoteMutation
 from services.members.graph.saving import SavingMutation
 from services.members.graph.staff import StaffMutation

@@ -7,6 +7,7 @@ import strawberry
 from protos.members.v1 import chains_pb2 as pb
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from services.kit.graph import BY_ID, Caller, First, Info, allow, field
+from services.members.graph.account_managers import ManagerQuery
 from services.members.graph.attributes import AttributeQuery
 from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore, Store, chain, menu_item, store
 from services.members.graph.codes import QrCodeQuery
@@ -14,7 +15,6 @@ from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
 from services.members.graph.follow_ups import FollowUpQuery
 from services.members.graph.leaderboards import LeaderboardQuery
-from services.members.graph.managers import ManagerQuery
 from services.members.graph.members import READERS, Member, members
 from services.members.graph.records import RecordQuery
 from services.members.graph.staff import StaffQuery

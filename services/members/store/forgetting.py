@@ -5,11 +5,11 @@ under another key, must not tell who somebody is.
 """
 
 from services.kit.mongo.collections import Keyed
+from services.members.store.account_managers import CARE
 from services.members.store.cards import CARD_NUMBERS, CARDS
 from services.members.store.consents import CONSENTS
 from services.members.store.follow_ups import FOLLOW_UPS
 from services.members.store.households import HOMES
-from services.members.store.managers import CARE
 from services.members.store.notes import NOTES
 
 FORGOTTEN: tuple[Keyed, ...] = (CARDS, CARD_NUMBERS, CARE, CONSENTS, FOLLOW_UPS, HOMES, NOTES)

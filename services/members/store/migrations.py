@@ -6,6 +6,7 @@ from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
 from services.members.store import (
+    account_managers,
     attributes,
     cards,
     chain_collections,
@@ -15,7 +16,6 @@ from services.members.store import (
     households,
     imports,
     looks,
-    managers,
     notes,
     sealing,
     staff_collections,
@@ -51,7 +51,7 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         await chains.hide_secrets(database, vault)
 
     async def look_after(database: Database) -> None:
-        for each in (attributes, notes, follow_ups, managers):
+        for each in (account_managers, attributes, notes, follow_ups):
             await each.set_up(database)
 
     return (

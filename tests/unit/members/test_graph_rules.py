@@ -3,13 +3,13 @@
 import pytest
 
 from protos.members.v1 import (
+    account_managers_pb2,
     attributes_pb2,
     care_pb2,
     chains_pb2,
     configuration_pb2,
     directory_pb2,
     follow_ups_pb2,
-    managers_pb2,
     members_pb2,
     notes_pb2,
     staff_pb2,
@@ -98,7 +98,7 @@ METHODS = (
     | rules(attributes_pb2.DESCRIPTOR.services_by_name["Attributes"])
     | rules(notes_pb2.DESCRIPTOR.services_by_name["Notes"])
     | rules(follow_ups_pb2.DESCRIPTOR.services_by_name["FollowUps"])
-    | rules(managers_pb2.DESCRIPTOR.services_by_name["Managers"])
+    | rules(account_managers_pb2.DESCRIPTOR.services_by_name["Managers"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
 )
 RULES = {

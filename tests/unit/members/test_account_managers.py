@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.members.domain.managers import (
+from services.members.domain.account_managers import (
     Care,
     InvalidRuleError,
     ManagerRule,
@@ -25,7 +25,7 @@ HOME = ManagerRule("home", of_store=True)
 REST = ManagerRule("rest", pool=("stf_c",))
 GUEST = Subject("mem_1", frozenset({"vip", "old"}), "sto_1", frozenset({"pudong", "shanghai"}))
 ACTIVE = frozenset({"stf_a", "stf_b", "stf_c", "stf_s"})
-OF_STORES = {"sto_1": ("stf_s",)}
+OF_STORES: dict[str, tuple[str, ...]] = {"sto_1": ("stf_s",)}
 
 
 @pytest.mark.parametrize(

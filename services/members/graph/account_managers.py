@@ -5,8 +5,8 @@ from typing import Annotated
 
 import strawberry
 
-from protos.members.v1 import managers_pb2 as pb
-from protos.members.v1.managers_pb2_grpc import ManagersStub
+from protos.members.v1 import account_managers_pb2 as pb
+from protos.members.v1.account_managers_pb2_grpc import ManagersStub
 from services.kit.graph import (
     INPUT,
     After,

@@ -8,14 +8,14 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from services.kit.mongo.collections import Document, Keyed
 from services.kit.mongo.database import Database, Session, create_indexes
 from services.kit.mongo.guards import insert_new, write_guarded
-from services.members.domain.managers import Care, ManagerRule, ManagerRules, RulesChangedError
+from services.members.domain.account_managers import Care, ManagerRule, ManagerRules, RulesChangedError
 from services.members.domain.members import NoMemberError
 from services.members.store.chain_collections import REGIONS
 from services.members.store.collections import MEMBERS
 from services.members.store.follow_ups import staff_states
 from services.members.store.staff_collections import STAFF
 from services.members.store.survivors import hold
-from services.members.usecases.managers import Assignment
+from services.members.usecases.account_managers import Assignment
 
 CARE = Keyed("care", ("chain", "member"))
 RULES = Keyed("manager_rules", ("chain",))

@@ -5,7 +5,7 @@ Who of the staff takes care of a member, by what rules somebody is found, and wh
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from protos.members.v1 import managers_pb2 as _managers_pb2
+from protos.members.v1 import account_managers_pb2 as _account_managers_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -33,23 +33,23 @@ class ManagersStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ManagersAsyncStub: ...
-    SaveManagerRules: _grpc.UnaryUnaryMultiCallable[_managers_pb2.SaveManagerRulesRequest, _managers_pb2.ManagerRulesResponse]
+    SaveManagerRules: _grpc.UnaryUnaryMultiCallable[_account_managers_pb2.SaveManagerRulesRequest, _account_managers_pb2.ManagerRulesResponse]
     """Keeps the rules by which managers are found from now on, all of them; nobody's manager changes by it."""
-    GetManagerRules: _grpc.UnaryUnaryMultiCallable[_managers_pb2.GetManagerRulesRequest, _managers_pb2.ManagerRulesResponse]
+    GetManagerRules: _grpc.UnaryUnaryMultiCallable[_account_managers_pb2.GetManagerRulesRequest, _account_managers_pb2.ManagerRulesResponse]
     """The chain's rules."""
-    AssignManagers: _grpc.UnaryUnaryMultiCallable[_managers_pb2.AssignManagersRequest, _managers_pb2.CareResponse]
+    AssignManagers: _grpc.UnaryUnaryMultiCallable[_account_managers_pb2.AssignManagersRequest, _account_managers_pb2.CareResponse]
     """Gives up to 500 members a manager: a certain one, or by the rules those who have none that is active. Safe to send
     again.
     """
-    ReassignManagers: _grpc.UnaryUnaryMultiCallable[_managers_pb2.ReassignManagersRequest, _managers_pb2.ReassignManagersResponse]
+    ReassignManagers: _grpc.UnaryUnaryMultiCallable[_account_managers_pb2.ReassignManagersRequest, _account_managers_pb2.ReassignManagersResponse]
     """Gives a batch of those whom one of the staff takes care of to somebody else; to be called until it is done."""
-    GetCare: _grpc.UnaryUnaryMultiCallable[_managers_pb2.GetCareRequest, _managers_pb2.CareResponse]
+    GetCare: _grpc.UnaryUnaryMultiCallable[_account_managers_pb2.GetCareRequest, _account_managers_pb2.CareResponse]
     """Who takes care of members, and where they like to be; up to 1,000. Those who do not exist, or whom the caller may
     not see, are left out.
     """
-    ListManagedMembers: _grpc.UnaryUnaryMultiCallable[_managers_pb2.ListManagedMembersRequest, _managers_pb2.ListManagedMembersResponse]
+    ListManagedMembers: _grpc.UnaryUnaryMultiCallable[_account_managers_pb2.ListManagedMembersRequest, _account_managers_pb2.ListManagedMembersResponse]
     """A page of those whom one of the staff takes care of, active or not, in the order of their ids."""
-    SetFavouriteStore: _grpc.UnaryUnaryMultiCallable[_managers_pb2.SetFavouriteStoreRequest, _managers_pb2.SetFavouriteStoreResponse]
+    SetFavouriteStore: _grpc.UnaryUnaryMultiCallable[_account_managers_pb2.SetFavouriteStoreRequest, _account_managers_pb2.SetFavouriteStoreResponse]
     """Notes where a member likes to be. Members speak for themselves only. Safe to send again."""
 
 @_typing.type_check_only
@@ -57,23 +57,23 @@ class ManagersAsyncStub(ManagersStub):
     """Account managers and favourite stores."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    SaveManagerRules: _aio.UnaryUnaryMultiCallable[_managers_pb2.SaveManagerRulesRequest, _managers_pb2.ManagerRulesResponse]  # type: ignore[assignment]
+    SaveManagerRules: _aio.UnaryUnaryMultiCallable[_account_managers_pb2.SaveManagerRulesRequest, _account_managers_pb2.ManagerRulesResponse]  # type: ignore[assignment]
     """Keeps the rules by which managers are found from now on, all of them; nobody's manager changes by it."""
-    GetManagerRules: _aio.UnaryUnaryMultiCallable[_managers_pb2.GetManagerRulesRequest, _managers_pb2.ManagerRulesResponse]  # type: ignore[assignment]
+    GetManagerRules: _aio.UnaryUnaryMultiCallable[_account_managers_pb2.GetManagerRulesRequest, _account_managers_pb2.ManagerRulesResponse]  # type: ignore[assignment]
     """The chain's rules."""
-    AssignManagers: _aio.UnaryUnaryMultiCallable[_managers_pb2.AssignManagersRequest, _managers_pb2.CareResponse]  # type: ignore[assignment]
+    AssignManagers: _aio.UnaryUnaryMultiCallable[_account_managers_pb2.AssignManagersRequest, _account_managers_pb2.CareResponse]  # type: ignore[assignment]
     """Gives up to 500 members a manager: a certain one, or by the rules those who have none that is active. Safe to send
     again.
     """
-    ReassignManagers: _aio.UnaryUnaryMultiCallable[_managers_pb2.ReassignManagersRequest, _managers_pb2.ReassignManagersResponse]  # type: ignore[assignment]
+    ReassignManagers: _aio.UnaryUnaryMultiCallable[_account_managers_pb2.ReassignManagersRequest, _account_managers_pb2.ReassignManagersResponse]  # type: ignore[assignment]
     """Gives a batch of those whom one of the staff takes care of to somebody else; to be called until it is done."""
-    GetCare: _aio.UnaryUnaryMultiCallable[_managers_pb2.GetCareRequest, _managers_pb2.CareResponse]  # type: ignore[assignment]
+    GetCare: _aio.UnaryUnaryMultiCallable[_account_managers_pb2.GetCareRequest, _account_managers_pb2.CareResponse]  # type: ignore[assignment]
     """Who takes care of members, and where they like to be; up to 1,000. Those who do not exist, or whom the caller may
     not see, are left out.
     """
-    ListManagedMembers: _aio.UnaryUnaryMultiCallable[_managers_pb2.ListManagedMembersRequest, _managers_pb2.ListManagedMembersResponse]  # type: ignore[assignment]
+    ListManagedMembers: _aio.UnaryUnaryMultiCallable[_account_managers_pb2.ListManagedMembersRequest, _account_managers_pb2.ListManagedMembersResponse]  # type: ignore[assignment]
     """A page of those whom one of the staff takes care of, active or not, in the order of their ids."""
-    SetFavouriteStore: _aio.UnaryUnaryMultiCallable[_managers_pb2.SetFavouriteStoreRequest, _managers_pb2.SetFavouriteStoreResponse]  # type: ignore[assignment]
+    SetFavouriteStore: _aio.UnaryUnaryMultiCallable[_account_managers_pb2.SetFavouriteStoreRequest, _account_managers_pb2.SetFavouriteStoreResponse]  # type: ignore[assignment]
     """Notes where a member likes to be. Members speak for themselves only. Safe to send again."""
 
 class ManagersServicer(metaclass=_abc_1.ABCMeta):
@@ -82,25 +82,25 @@ class ManagersServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def SaveManagerRules(
         self,
-        request: _managers_pb2.SaveManagerRulesRequest,
+        request: _account_managers_pb2.SaveManagerRulesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_managers_pb2.ManagerRulesResponse, _abc.Awaitable[_managers_pb2.ManagerRulesResponse]]:
+    ) -> _typing.Union[_account_managers_pb2.ManagerRulesResponse, _abc.Awaitable[_account_managers_pb2.ManagerRulesResponse]]:
         """Keeps the rules by which managers are found from now on, all of them; nobody's manager changes by it."""
 
     @_abc_1.abstractmethod
     def GetManagerRules(
         self,
-        request: _managers_pb2.GetManagerRulesRequest,
+        request: _account_managers_pb2.GetManagerRulesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_managers_pb2.ManagerRulesResponse, _abc.Awaitable[_managers_pb2.ManagerRulesResponse]]:
+    ) -> _typing.Union[_account_managers_pb2.ManagerRulesResponse, _abc.Awaitable[_account_managers_pb2.ManagerRulesResponse]]:
         """The chain's rules."""
 
     @_abc_1.abstractmethod
     def AssignManagers(
         self,
-        request: _managers_pb2.AssignManagersRequest,
+        request: _account_managers_pb2.AssignManagersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_managers_pb2.CareResponse, _abc.Awaitable[_managers_pb2.CareResponse]]:
+    ) -> _typing.Union[_account_managers_pb2.CareResponse, _abc.Awaitable[_account_managers_pb2.CareResponse]]:
         """Gives up to 500 members a manager: a certain one, or by the rules those who have none that is active. Safe to send
         again.
         """
@@ -108,17 +108,17 @@ class ManagersServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ReassignManagers(
         self,
-        request: _managers_pb2.ReassignManagersRequest,
+        request: _account_managers_pb2.ReassignManagersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_managers_pb2.ReassignManagersResponse, _abc.Awaitable[_managers_pb2.ReassignManagersResponse]]:
+    ) -> _typing.Union[_account_managers_pb2.ReassignManagersResponse, _abc.Awaitable[_account_managers_pb2.ReassignManagersResponse]]:
         """Gives a batch of those whom one of the staff takes care of to somebody else; to be called until it is done."""
 
     @_abc_1.abstractmethod
     def GetCare(
         self,
-        request: _managers_pb2.GetCareRequest,
+        request: _account_managers_pb2.GetCareRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_managers_pb2.CareResponse, _abc.Awaitable[_managers_pb2.CareResponse]]:
+    ) -> _typing.Union[_account_managers_pb2.CareResponse, _abc.Awaitable[_account_managers_pb2.CareResponse]]:
         """Who takes care of members, and where they like to be; up to 1,000. Those who do not exist, or whom the caller may
         not see, are left out.
         """
@@ -126,17 +126,17 @@ class ManagersServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListManagedMembers(
         self,
-        request: _managers_pb2.ListManagedMembersRequest,
+        request: _account_managers_pb2.ListManagedMembersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_managers_pb2.ListManagedMembersResponse, _abc.Awaitable[_managers_pb2.ListManagedMembersResponse]]:
+    ) -> _typing.Union[_account_managers_pb2.ListManagedMembersResponse, _abc.Awaitable[_account_managers_pb2.ListManagedMembersResponse]]:
         """A page of those whom one of the staff takes care of, active or not, in the order of their ids."""
 
     @_abc_1.abstractmethod
     def SetFavouriteStore(
         self,
-        request: _managers_pb2.SetFavouriteStoreRequest,
+        request: _account_managers_pb2.SetFavouriteStoreRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_managers_pb2.SetFavouriteStoreResponse, _abc.Awaitable[_managers_pb2.SetFavouriteStoreResponse]]:
+    ) -> _typing.Union[_account_managers_pb2.SetFavouriteStoreResponse, _abc.Awaitable[_account_managers_pb2.SetFavouriteStoreResponse]]:
         """Notes where a member likes to be. Members speak for themselves only. Safe to send again."""
 
 def add_ManagersServicer_to_server(servicer: ManagersServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from protos.members.v1 import managers_pb2 as protos_dot_members_dot_v1_dot_managers__pb2
+from protos.members.v1 import account_managers_pb2 as protos_dot_members_dot_v1_dot_account__managers__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in protos/members/v1/managers_pb2_grpc.py depends on'
+        + ' but the generated code in protos/members/v1/account_managers_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -37,38 +37,38 @@ class ManagersStub:
         """
         self.SaveManagerRules = channel.unary_unary(
                 '/huitou.members.v1.Managers/SaveManagerRules',
-                request_serializer=protos_dot_members_dot_v1_dot_managers__pb2.SaveManagerRulesRequest.SerializeToString,
-                response_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.ManagerRulesResponse.FromString,
+                request_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.SaveManagerRulesRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ManagerRulesResponse.FromString,
                 _registered_method=True)
         self.GetManagerRules = channel.unary_unary(
                 '/huitou.members.v1.Managers/GetManagerRules',
-                request_serializer=protos_dot_members_dot_v1_dot_managers__pb2.GetManagerRulesRequest.SerializeToString,
-                response_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.ManagerRulesResponse.FromString,
+                request_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.GetManagerRulesRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ManagerRulesResponse.FromString,
                 _registered_method=True)
         self.AssignManagers = channel.unary_unary(
                 '/huitou.members.v1.Managers/AssignManagers',
-                request_serializer=protos_dot_members_dot_v1_dot_managers__pb2.AssignManagersRequest.SerializeToString,
-                response_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.CareResponse.FromString,
+                request_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.AssignManagersRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.CareResponse.FromString,
                 _registered_method=True)
         self.ReassignManagers = channel.unary_unary(
                 '/huitou.members.v1.Managers/ReassignManagers',
-                request_serializer=protos_dot_members_dot_v1_dot_managers__pb2.ReassignManagersRequest.SerializeToString,
-                response_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.ReassignManagersResponse.FromString,
+                request_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ReassignManagersRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ReassignManagersResponse.FromString,
                 _registered_method=True)
         self.GetCare = channel.unary_unary(
                 '/huitou.members.v1.Managers/GetCare',
-                request_serializer=protos_dot_members_dot_v1_dot_managers__pb2.GetCareRequest.SerializeToString,
-                response_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.CareResponse.FromString,
+                request_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.GetCareRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.CareResponse.FromString,
                 _registered_method=True)
         self.ListManagedMembers = channel.unary_unary(
                 '/huitou.members.v1.Managers/ListManagedMembers',
-                request_serializer=protos_dot_members_dot_v1_dot_managers__pb2.ListManagedMembersRequest.SerializeToString,
-                response_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.ListManagedMembersResponse.FromString,
+                request_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ListManagedMembersRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ListManagedMembersResponse.FromString,
                 _registered_method=True)
         self.SetFavouriteStore = channel.unary_unary(
                 '/huitou.members.v1.Managers/SetFavouriteStore',
-                request_serializer=protos_dot_members_dot_v1_dot_managers__pb2.SetFavouriteStoreRequest.SerializeToString,
-                response_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.SetFavouriteStoreResponse.FromString,
+                request_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.SetFavouriteStoreRequest.SerializeToString,
+                response_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.SetFavouriteStoreResponse.FromString,
                 _registered_method=True)
 
 
@@ -132,38 +132,38 @@ def add_ManagersServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'SaveManagerRules': grpc.unary_unary_rpc_method_handler(
                     servicer.SaveManagerRules,
-                    request_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.SaveManagerRulesRequest.FromString,
-                    response_serializer=protos_dot_members_dot_v1_dot_managers__pb2.ManagerRulesResponse.SerializeToString,
+                    request_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.SaveManagerRulesRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ManagerRulesResponse.SerializeToString,
             ),
             'GetManagerRules': grpc.unary_unary_rpc_method_handler(
                     servicer.GetManagerRules,
-                    request_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.GetManagerRulesRequest.FromString,
-                    response_serializer=protos_dot_members_dot_v1_dot_managers__pb2.ManagerRulesResponse.SerializeToString,
+                    request_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.GetManagerRulesRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ManagerRulesResponse.SerializeToString,
             ),
             'AssignManagers': grpc.unary_unary_rpc_method_handler(
                     servicer.AssignManagers,
-                    request_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.AssignManagersRequest.FromString,
-                    response_serializer=protos_dot_members_dot_v1_dot_managers__pb2.CareResponse.SerializeToString,
+                    request_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.AssignManagersRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.CareResponse.SerializeToString,
             ),
             'ReassignManagers': grpc.unary_unary_rpc_method_handler(
                     servicer.ReassignManagers,
-                    request_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.ReassignManagersRequest.FromString,
-                    response_serializer=protos_dot_members_dot_v1_dot_managers__pb2.ReassignManagersResponse.SerializeToString,
+                    request_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ReassignManagersRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ReassignManagersResponse.SerializeToString,
             ),
             'GetCare': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCare,
-                    request_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.GetCareRequest.FromString,
-                    response_serializer=protos_dot_members_dot_v1_dot_managers__pb2.CareResponse.SerializeToString,
+                    request_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.GetCareRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.CareResponse.SerializeToString,
             ),
             'ListManagedMembers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListManagedMembers,
-                    request_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.ListManagedMembersRequest.FromString,
-                    response_serializer=protos_dot_members_dot_v1_dot_managers__pb2.ListManagedMembersResponse.SerializeToString,
+                    request_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ListManagedMembersRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.ListManagedMembersResponse.SerializeToString,
             ),
             'SetFavouriteStore': grpc.unary_unary_rpc_method_handler(
                     servicer.SetFavouriteStore,
-                    request_deserializer=protos_dot_members_dot_v1_dot_managers__pb2.SetFavouriteStoreRequest.FromString,
-                    response_serializer=protos_dot_members_dot_v1_dot_managers__pb2.SetFavouriteStoreResponse.SerializeToString,
+                    request_deserializer=protos_dot_members_dot_v1_dot_account__managers__pb2.SetFavouriteStoreRequest.FromString,
+                    response_serializer=protos_dot_members_dot_v1_dot_account__managers__pb2.SetFavouriteStoreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -192,8 +192,8 @@ class Managers:
             request,
             target,
             '/huitou.members.v1.Managers/SaveManagerRules',
-            protos_dot_members_dot_v1_dot_managers__pb2.SaveManagerRulesRequest.SerializeToString,
-            protos_dot_members_dot_v1_dot_managers__pb2.ManagerRulesResponse.FromString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.SaveManagerRulesRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.ManagerRulesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -219,8 +219,8 @@ class Managers:
             request,
             target,
             '/huitou.members.v1.Managers/GetManagerRules',
-            protos_dot_members_dot_v1_dot_managers__pb2.GetManagerRulesRequest.SerializeToString,
-            protos_dot_members_dot_v1_dot_managers__pb2.ManagerRulesResponse.FromString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.GetManagerRulesRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.ManagerRulesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -246,8 +246,8 @@ class Managers:
             request,
             target,
             '/huitou.members.v1.Managers/AssignManagers',
-            protos_dot_members_dot_v1_dot_managers__pb2.AssignManagersRequest.SerializeToString,
-            protos_dot_members_dot_v1_dot_managers__pb2.CareResponse.FromString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.AssignManagersRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.CareResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -273,8 +273,8 @@ class Managers:
             request,
             target,
             '/huitou.members.v1.Managers/ReassignManagers',
-            protos_dot_members_dot_v1_dot_managers__pb2.ReassignManagersRequest.SerializeToString,
-            protos_dot_members_dot_v1_dot_managers__pb2.ReassignManagersResponse.FromString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.ReassignManagersRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.ReassignManagersResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -300,8 +300,8 @@ class Managers:
             request,
             target,
             '/huitou.members.v1.Managers/GetCare',
-            protos_dot_members_dot_v1_dot_managers__pb2.GetCareRequest.SerializeToString,
-            protos_dot_members_dot_v1_dot_managers__pb2.CareResponse.FromString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.GetCareRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.CareResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -327,8 +327,8 @@ class Managers:
             request,
             target,
             '/huitou.members.v1.Managers/ListManagedMembers',
-            protos_dot_members_dot_v1_dot_managers__pb2.ListManagedMembersRequest.SerializeToString,
-            protos_dot_members_dot_v1_dot_managers__pb2.ListManagedMembersResponse.FromString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.ListManagedMembersRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.ListManagedMembersResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -354,8 +354,8 @@ class Managers:
             request,
             target,
             '/huitou.members.v1.Managers/SetFavouriteStore',
-            protos_dot_members_dot_v1_dot_managers__pb2.SetFavouriteStoreRequest.SerializeToString,
-            protos_dot_members_dot_v1_dot_managers__pb2.SetFavouriteStoreResponse.FromString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.SetFavouriteStoreRequest.SerializeToString,
+            protos_dot_members_dot_v1_dot_account__managers__pb2.SetFavouriteStoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

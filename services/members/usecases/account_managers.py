@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.kit.principal import NotAllowedError, Principal
-from services.members.domain.follow_ups import InactiveStaffError
-from services.members.domain.managers import (
+from services.members.domain.account_managers import (
     Care,
     ManagerRules,
     Pool,
@@ -19,6 +18,7 @@ from services.members.domain.managers import (
     pool_for,
     within,
 )
+from services.members.domain.follow_ups import InactiveStaffError
 from services.members.domain.members import Member, NoMemberError
 from services.members.domain.named import Named
 from services.members.domain.staff import NoStaffError

@@ -7,17 +7,17 @@ from uuid import uuid4
 
 import pytest
 
+from protos.members.v1 import account_managers_pb2 as pb
 from protos.members.v1 import chains_pb2, directory_pb2, members_pb2, staff_pb2
-from protos.members.v1 import managers_pb2 as pb
-from protos.members.v1.managers_pb2_grpc import ManagersStub
+from protos.members.v1.account_managers_pb2_grpc import ManagersStub
 from services.kit.mongo.database import Database, Session
 from services.kit.principal import Caller, Principal
 from services.kit.rpc import RemoteProblem
 from services.kit.timestamps import to_timestamp
 from services.members.domain.members import NoMemberError
 from services.members.domain.visibility import Role
-from services.members.store.managers import MongoManagers
-from services.members.usecases.managers import Assignment
+from services.members.store.account_managers import MongoManagers
+from services.members.usecases.account_managers import Assignment
 from tests.contract.members.test_attributes import joined
 from tests.contract.members.test_erasing import erase
 from tests.contract.members.test_follow_ups import hire

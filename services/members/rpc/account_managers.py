@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from protos.members.v1 import managers_pb2 as pb
-from protos.members.v1 import managers_pb2_grpc
+from protos.members.v1 import account_managers_pb2 as pb
+from protos.members.v1 import account_managers_pb2_grpc
 from services.kit.chain_clocks import ChainClocks
 from services.kit.rpc.server import caller
 from services.kit.timestamps import to_timestamp
-from services.members.domain.managers import Care, ManagerRule, ManagerRules
+from services.members.domain.account_managers import Care, ManagerRule, ManagerRules
 from services.members.rpc.pages import checked_first, decoded, encoded, size
-from services.members.usecases.managers import (
+from services.members.usecases.account_managers import (
     MOST_ASSIGNED,
     ManagerDesk,
     assign_managers,
@@ -24,8 +24,8 @@ from services.members.usecases.managers import (
 
 
 @dataclass(frozen=True, slots=True)
-class ManagersServicer(managers_pb2_grpc.ManagersServicer):
-    """protos/members/v1/managers.proto."""
+class ManagersServicer(account_managers_pb2_grpc.ManagersServicer):
+    """protos/members/v1/account_managers.proto."""
 
     desk: ManagerDesk
     clocks: ChainClocks
