@@ -121,17 +121,19 @@ def build(config: ServiceConfig) -> Service:
             programs_servicer(database, programs, items, clocks=clocks),
             MemberRecordsServicer(sections(database), all_ids=partial(accounts_of, database)).registration,
         ],
-        handle=Handlers(
-            members=MembersHandler(
-                partial(MongoCopies, database, stores, items),
-                partial(MongoHeardMerges, database),
-                partial(MongoHeardReferrals, database),
-            ),
-            sales=SalesHandler(partial(MongoSalesNews, database)),
-        ),
+        handle=_handlers(database, stores, items),
         parts=[ledger, Jobs(by_the_clock, chassis.leases())],
         dues=[reviewer, settling, DayEnds(seals, sums, signer)],
     )
+
+
+def _handlers(database: Database, stores: StoreCopies, items: ItemCopies) -> Handlers:
+    members = MembersHandler(
+        partial(MongoCopies, database, stores, items),
+        partial(MongoHeardMerges, database),
+        partial(MongoHeardReferrals, database),
+    )
+    return Handlers(members=members, sales=SalesHandler(partial(MongoSalesNews, database)))
 
 
 def _forget_again(chassis: Chassis) -> ForgetAgain:

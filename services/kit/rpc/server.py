@@ -2,6 +2,8 @@
 
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import grpc
@@ -16,10 +18,17 @@ from services.kit.rpc.calls import caller, time_left_s
 from services.kit.rpc.guard import Explain, Guard, Handler
 from services.kit.rpc.health import Health
 
-__all__ = ["PortTakenError", "RpcServer", "Servicer", "caller", "time_left_s"]
+__all__ = ["PortTakenError", "RpcServer", "Servicer", "caller", "registered", "time_left_s"]
 
 Servicer = tuple[Callable[[Any, Any], None], object, ServiceDescriptor]
 """As generated: `(add_PointsServicer_to_server, servicer, points_pb2.DESCRIPTOR.services_by_name["Points"])`."""
+
+
+def registered(generated: ModuleType, name: str, servicer: object) -> Servicer:
+    """Return the servicer with what was generated for its service; `generated` is the proto's `…_pb2_grpc`."""
+    messages = import_module(generated.__name__.removesuffix("_grpc"))
+    return getattr(generated, f"add_{name}Servicer_to_server"), servicer, messages.DESCRIPTOR.services_by_name[name]
+
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """A batch of 1,000 purchases with many lines is about 1 MB."""

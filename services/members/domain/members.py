@@ -84,6 +84,7 @@ class Member:
     provisional: bool = False
     first_payment: FirstPayment | None = None
     tags: tuple[str, ...] = ()
+    open_attributes: frozenset[str] = frozenset()  # codes of those attributes that are not personal
     merged_into: str = ""  # the member who took this one over
     merge: str = ""  # by which merge
     absorbed: tuple[str, ...] = ()  # those whom this one took over, and those whom they had

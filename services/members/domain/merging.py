@@ -100,6 +100,7 @@ def merge(survivor: Member, absorbed: Member, *, id_: str, by: str, at: datetime
             survivor,
             profile=profile,
             tags=tuple(dict.fromkeys((*survivor.tags, *absorbed.tags))),
+            open_attributes=survivor.open_attributes | absorbed.open_attributes,
             provisional=survivor.provisional and absorbed.provisional,
             absorbed=ids,
             steps=steps,

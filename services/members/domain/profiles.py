@@ -21,8 +21,8 @@ _MONTH_AND_DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
-Attribute = str | int | float | bool
-"""The value of an attribute of the chain's own: a number, a text, a day as text, or yes and no."""
+Attribute = str | int | float | bool | tuple[str, ...]
+"""The value of an attribute of the chain's own: a number, a text, a day as text, yes and no, or codes of choices."""
 
 
 class Gender(StrEnum):

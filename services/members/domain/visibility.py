@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from services.members.domain.identities import Identity, IdentityKind, masked
 from services.members.domain.members import Member
-from services.members.domain.profiles import Address, Gender, PreferenceKind, Profile
+from services.members.domain.profiles import Address, Attribute, Gender, PreferenceKind, Profile
 from services.members.domain.training import Role as StaffRole
 
 
@@ -86,11 +86,20 @@ SIGHT: Mapping[tuple[Field, Role], Sight] = MappingProxyType(
 PERSONAL = frozenset(Field) - {Field.TAGS, Field.SOURCE, Field.VISITS, Field.LANGUAGE, Field.GENDER}
 """Whose being looked at is recorded."""
 
+ATTRIBUTE_ROLES = frozenset(role for role in _ROLES if SIGHT[Field.ATTRIBUTES, role] is not _NO)
+"""Who sees an attribute of the chain's own of which the chain has not said who does."""
+
+NOT_FOR_PERSONAL = frozenset({Role.PARTNER, Role.SERVICE, Role.ANALYST})
+"""Whom a chain cannot show a personal attribute either."""
+
 _NEEDS = frozenset({PreferenceKind.ALLERGY, PreferenceKind.DIET, PreferenceKind.ACCESS})
 
 
 def shown_to(role: Role, member: Member) -> Member:
-    """Return as much of the member as `role` may see. Payment accounts are nobody's to see, not even as hashes."""
+    """Return as much of the member as `role` may see. Payment accounts are nobody's to see, not even as hashes.
+
+    Attributes are shown apart, by what the chain has said of each (`shown_attributes`).
+    """
     profile = member.profile
 
     def sight(of: Field) -> Sight:
@@ -110,7 +119,6 @@ def shown_to(role: Role, member: Member) -> Member:
             for one in profile.preferences
             if sight(Field.NEEDS if one.kind in _NEEDS else Field.PREFERENCES) is _ALL
         ),
-        attributes=profile.attributes if sight(Field.ATTRIBUTES) is _ALL else {},
     )
     return replace(
         member,
@@ -120,9 +128,20 @@ def shown_to(role: Role, member: Member) -> Member:
     )
 
 
+def shown_attributes(
+    role: Role, values: Mapping[str, Attribute], readers: Mapping[str, frozenset[Role]]
+) -> dict[str, Attribute]:
+    """Return those of `values`, by code, that `role` may see. One without `readers` is nobody's to see."""
+    return {code: value for code, value in values.items() if role in readers.get(code, ())}
+
+
 def seen_by(role: Role) -> tuple[str, ...]:
-    """Return which personal fields `role` gets to see, in part or whole, for the record of who looked."""
-    return tuple(each.value for each in Field if each in PERSONAL and SIGHT[each, role] is not _NO)
+    """Return which personal fields `role` gets to see, in part or whole, for the record of who looked.
+
+    Attributes are shown by a call of their own, which records each.
+    """
+    told = PERSONAL - {Field.ATTRIBUTES}
+    return tuple(each.value for each in Field if each in told and SIGHT[each, role] is not _NO)
 
 
 def _identities(profile: Profile, sight: Sight) -> tuple[Identity, ...]:

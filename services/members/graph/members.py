@@ -9,10 +9,14 @@ import strawberry
 from protos.members.v1 import members_pb2 as pb
 from protos.members.v1.members_pb2_grpc import MembersStub
 from services.kit.graph import Caller, GraphContext, Info, Instant, Money, SafeInt, allow, field, instant, loader
+from services.members.graph.account_managers import CareFields
 from services.members.graph.activities import ActivityFields
+from services.members.graph.attributes import AttributeFields
 from services.members.graph.chains import EVERYBODY, Store, stores
 from services.members.graph.consents import ConsentFields
+from services.members.graph.follow_ups import FollowUpFields
 from services.members.graph.households import HouseholdFields
+from services.members.graph.notes import NoteFields
 from services.members.graph.referrals import ReferralFields
 
 READERS = allow(Caller.MEMBER, Caller.STAFF, Caller.PARTNER, Caller.TILL, scope="members:read")
@@ -151,7 +155,16 @@ class Visits:
 
 
 @strawberry.federation.type(keys=["id"], description="A guest of the chain, wherever met.")
-class Member(ConsentFields, HouseholdFields, ReferralFields, ActivityFields):
+class Member(
+    ConsentFields,
+    AttributeFields,
+    NoteFields,
+    FollowUpFields,
+    CareFields,
+    HouseholdFields,
+    ReferralFields,
+    ActivityFields,
+):
     """What members knows of a member."""
 
     id: strawberry.ID = strawberry.field(description="`mem_…`.")

@@ -7,12 +7,15 @@ import strawberry
 from protos.members.v1 import chains_pb2 as pb
 from protos.members.v1.chains_pb2_grpc import ChainsStub
 from services.kit.graph import BY_ID, Caller, First, Info, allow, field
+from services.members.graph.account_managers import ManagerQuery
+from services.members.graph.attributes import AttributeQuery
 from services.members.graph.chains import EVERYBODY, Chain, MenuItem, NearStore, Store, chain, menu_item, store
 from services.members.graph.codes import QrCodeQuery
 from services.members.graph.configuration import ChainConfigurationQuery
 from services.members.graph.directory import DirectoryQuery
 from services.members.graph.duplicates import DuplicateQuery
 from services.members.graph.exports import ExportQuery
+from services.members.graph.follow_ups import FollowUpQuery
 from services.members.graph.imports import ImportQuery
 from services.members.graph.leaderboards import LeaderboardQuery
 from services.members.graph.members import READERS, Member, members
@@ -33,6 +36,9 @@ class Query(
     DuplicateQuery,
     ImportQuery,
     ExportQuery,
+    AttributeQuery,
+    FollowUpQuery,
+    ManagerQuery,
 ):
     """What can be asked of members."""
 

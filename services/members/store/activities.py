@@ -186,7 +186,7 @@ class MongoActivities:
                 amount_minor=document["amount_minor"],
                 currency=document["currency"],
                 channel=document["channel"],
-                text=text_of(document, self._vault, keys),
+                text=_text_of(document, self._vault, keys),
             ),
             changed_at=document["changed_at"],
             revision=document["revision"],
@@ -196,7 +196,7 @@ class MongoActivities:
         )
 
 
-def text_of(document: Document, vault: Vault, keys: Mapping[str, bytes]) -> str:
+def _text_of(document: Document, vault: Vault, keys: Mapping[str, bytes]) -> str:
     """Return an activity's text, opened by its member's key; nothing of one that was erased."""
     key = keys.get(document["member"])
     if key is None or not document["text"]:

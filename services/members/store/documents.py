@@ -31,6 +31,7 @@ def member_content(member: Member) -> Document:
         "provisional": member.provisional,
         "first_payment": None if payment is None else {"kind": payment.kind, "at": payment.at},
         "tags": list(member.tags),
+        "attributes": _open_attributes(member),
         "merged_into": member.merged_into,
         "merge": member.merge,
         "absorbed": list(member.absorbed),
@@ -52,6 +53,12 @@ def _asked_by(profile: Profile) -> Document:
     }
 
 
+def _open_attributes(member: Member) -> list[Document]:
+    """Return the attributes that are not personal, a row for each choice: what one index over k and v finds them by."""
+    said = [(code, value) for code, value in member.profile.attributes.items() if code in member.open_attributes]
+    return [{"k": code, "v": one} for code, value in said for one in (value if isinstance(value, tuple) else [value])]
+
+
 NOT_ASKED_BY = _asked_by(Profile())
 """What nobody is selected by any more who was erased."""
 
@@ -69,6 +76,7 @@ def member_of(document: Document, profile: Profile) -> Member:
         provisional=document["provisional"],
         first_payment=None if payment is None else FirstPayment(kind=payment["kind"], at=payment["at"]),
         tags=tuple(document["tags"]),
+        open_attributes=frozenset(one["k"] for one in document.get("attributes", ())),
         merged_into=document["merged_into"],
         merge=document["merge"],
         absorbed=tuple(document["absorbed"]),
@@ -109,7 +117,10 @@ def profile_of(opened: bytes) -> Profile:
         language=said.get("language", ""),
         address=Address(*said.get("address", ())),
         preferences=tuple(Preference(PreferenceKind(kind), text) for kind, text in said.get("preferences", ())),
-        attributes=said.get("attributes", {}),
+        attributes={
+            code: tuple(value) if isinstance(value, list) else value
+            for code, value in said.get("attributes", {}).items()
+        },
     )
 
 

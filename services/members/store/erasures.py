@@ -62,7 +62,7 @@ async def _forget(database: Database, vault: Vault, chain: str, erased_at: dict[
             await database.collection(keyed).delete_many(condition, session=session)
         await forget_activities(database, chain, members, session=session)
         for member, at in erased_at.items():
-            gone = {"erased_at": at, PROFILE: b"", "tags": [], "asked_by": NOT_ASKED_BY}
+            gone = {"erased_at": at, PROFILE: b"", "tags": [], "attributes": [], "asked_by": NOT_ASKED_BY}
             unlinked = {"source.campaign": "", "source.referrer": "", "source.link": ""}
             await database.collection(MEMBERS).update_one(
                 {"chain": chain, "member": member}, {"$set": gone | unlinked}, session=session

@@ -6,16 +6,20 @@ from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
 from services.members.store import (
+    account_managers,
     activities,
+    attributes,
     cards,
     chain_collections,
     chains,
     consents,
     export_collections,
+    follow_ups,
     households,
     imports,
     likenesses,
     looks,
+    notes,
     referrals,
     reviews,
     sealing,
@@ -56,6 +60,10 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         await vault.set_up()
         await chains.hide_secrets(database, vault)
 
+    async def look_after(database: Database) -> None:
+        for each in (account_managers, attributes, notes, follow_ups):
+            await each.set_up(database)
+
     return (
         Migration(1, "chains, stores, menu items, API keys, members and identities", _first),
         Migration(2, "what sandboxes have told", told.set_up),
@@ -71,4 +79,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(12, "activities from other systems", activities.set_up),
         Migration(13, "reviews of what looks like fraud, likely duplicates", _looking),
         Migration(14, "exports", export_collections.set_up),
+        Migration(15, "how members are looked after: attributes, notes, follow-ups, managers", look_after),
     )

@@ -22,6 +22,7 @@ from services.members.domain.members import Member, NoMemberError
 from services.members.domain.merging import MOST_MERGES, Merge, NoMergeError
 from services.members.domain.portraits import Portrait, portrait_from
 from services.members.store import likenesses, timeline
+from services.members.store.attributes import MongoAttributeWork
 from services.members.store.collections import IDENTITIES, MEMBERS, MERGES
 from services.members.store.consents import MongoConsentWork
 from services.members.store.documents import (
@@ -33,7 +34,9 @@ from services.members.store.documents import (
     profile_bytes,
 )
 from services.members.store.export_collections import destroy_with
+from services.members.store.follow_ups import MongoFollowUpWork
 from services.members.store.forgetting import FORGOTTEN
+from services.members.store.notes import MongoNoteWork
 from services.members.store.profiles import PROFILE, place, profile_in
 from services.members.store.referrals import MongoReferralWork
 from services.members.store.vault import Vault
@@ -73,6 +76,9 @@ class MongoUnit:
         self._chain, self._now = chain, now
         self.consents = MongoConsentWork(database, session, chain=chain)
         self.referrals = MongoReferralWork(database, session, chain=chain)
+        self.attributes = MongoAttributeWork(database, session, chain=chain)
+        self.notes = MongoNoteWork(database, vault, session, chain=chain)
+        self.follow_ups = MongoFollowUpWork(database, vault, session, chain=chain)
         self._documents: dict[str, Document] = {}
         self._keys: dict[str, bytes] = {}
         self._changed: dict[str, Member] = {}

@@ -64,4 +64,5 @@ def _erased(member: Member, now: datetime) -> Member:
         raise NoMemberError(field="memberId", member=member.id)
     # Where and by whom a member was won stays, as the chain's own figures are made of it; who recommended it does not.
     source = Source(store=member.source.store, staff=member.source.staff, partner=member.source.partner)
-    return replace(member, profile=Profile(), tags=(), source=source, erased_at=now, version=member.version + 1)
+    gone = replace(member, profile=Profile(), tags=(), open_attributes=frozenset(), source=source)
+    return replace(gone, erased_at=now, version=member.version + 1)

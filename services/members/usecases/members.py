@@ -58,6 +58,13 @@ async def get_members(ids: Sequence[str], *, caller: Principal, members: MemberF
     A guest whose member was merged goes on under the id that it knows.
     """
     check_count(ids, field="ids")
+    found = await find_visible(ids, caller=caller, members=members)
+    role = role_of(caller)
+    return [FoundMember(id_, shown_to(role, found[id_])) for id_ in dict.fromkeys(ids) if id_ in found]
+
+
+async def find_visible(ids: Sequence[str], *, caller: Principal, members: MemberFinder) -> Mapping[str, Member]:
+    """Return those of `ids` of whom the caller may see anything, with all there is of them."""
     asked = list(dict.fromkeys(ids))
     if caller.kind is Caller.MEMBER:
         asked = [caller.id, *(id_ for id_ in asked if id_ != caller.id)]
@@ -65,8 +72,7 @@ async def get_members(ids: Sequence[str], *, caller: Principal, members: MemberF
     if caller.kind is Caller.MEMBER:
         own = found.get(caller.id)
         found = {id_: one for id_, one in found.items() if own is not None and one.id == own.id}
-    role = role_of(caller)
-    return [FoundMember(id_, shown_to(role, found[id_])) for id_ in dict.fromkeys(ids) if id_ in found]
+    return found
 
 
 async def resolve_identities(

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from services.members.domain.attributes import AttributeDefinition
 from services.members.domain.chains import Chain
 from services.members.domain.consents import Consent
 from services.members.domain.facts import MemberFact
+from services.members.domain.follow_ups import FollowUp
 from services.members.domain.identities import IdentityKind
 from services.members.domain.members import Member
 from services.members.domain.merging import Merge
+from services.members.domain.notes import Note
 from services.members.domain.referrals import Referral
 
 T = TypeVar("T")
@@ -76,6 +79,51 @@ class ReferralWork(Protocol):
         """Return when these ids bought for the first time."""
 
 
+class AttributeWork(Protocol):
+    """What a unit of work does with the definitions of attributes."""
+
+    async def defined(self) -> Mapping[str, AttributeDefinition]:
+        """Return all that the chain has, by code."""
+
+    async def use(self, definitions: Collection[AttributeDefinition]) -> None:
+        """Note that members have values of them from now on; Conflict when one was changed meanwhile."""
+
+
+class NoteWork(Protocol):
+    """What a unit of work does with notes."""
+
+    async def count(self, members: Collection[str]) -> int:
+        """Return how many notes there are under these ids."""
+
+    async def find(self, members: Collection[str], note: str) -> Note | None:
+        """Return a note under one of these ids."""
+
+    async def add(self, note: Note) -> None:
+        """Write a note. Whoever does this keeps the member, too, so that no erasure comes in between."""
+
+    async def delete(self, note: Note) -> None:
+        """Delete a note."""
+
+
+class FollowUpWork(Protocol):
+    """What a unit of work does with follow-ups."""
+
+    async def staff(self, ids: Collection[str]) -> Mapping[str, bool]:
+        """Return which of these staff members exist, and whether they are active."""
+
+    async def count(self, members: Collection[str]) -> int:
+        """Return how many there are under these ids."""
+
+    async def find(self, members: Collection[str], follow_up: str) -> FollowUp | None:
+        """Return a follow-up under one of these ids."""
+
+    async def add(self, one: FollowUp) -> None:
+        """Write a new one. Whoever does this keeps the member, too, so that no erasure comes in between."""
+
+    async def keep(self, one: FollowUp) -> None:
+        """Write one that was changed, and is still at the version before; the same holds."""
+
+
 class Unit(Protocol):
     """One transaction on the members of one chain. Everything that it does becomes true together, or nothing."""
 
@@ -86,6 +134,18 @@ class Unit(Protocol):
     @property
     def referrals(self) -> ReferralWork:
         """Who was brought by whom."""
+
+    @property
+    def attributes(self) -> AttributeWork:
+        """What the chain has defined to know of members."""
+
+    @property
+    def notes(self) -> NoteWork:
+        """What staff has written down about members."""
+
+    @property
+    def follow_ups(self) -> FollowUpWork:
+        """What staff is to do about members."""
 
     async def answered(self, command: CommandKey) -> bytes | None:
         """Return what was answered under the key, None when it is new; KeyReusedError when something else was asked."""

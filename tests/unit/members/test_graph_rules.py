@@ -3,15 +3,19 @@
 import pytest
 
 from protos.members.v1 import (
+    account_managers_pb2,
     activities_pb2,
+    attributes_pb2,
     care_pb2,
     chains_pb2,
     configuration_pb2,
     directory_pb2,
     duplicates_pb2,
     exports_pb2,
+    follow_ups_pb2,
     jobs_pb2,
     members_pb2,
+    notes_pb2,
     referrals_pb2,
     reviews_pb2,
     staff_pb2,
@@ -95,6 +99,25 @@ CALLS = {
     ("Query", "exports"): "ListExports",
     ("Mutation", "startExport"): "StartExport",
     ("Mutation", "cancelExport"): "CancelExport",
+    ("Member", "attributes"): "GetAttributes",
+    ("Member", "care"): "GetCare",
+    ("Care", "favouriteStore"): "GetCare",
+    ("Query", "managerRules"): "GetManagerRules",
+    ("Query", "managedMembers"): "ListManagedMembers",
+    ("Mutation", "saveManagerRules"): "SaveManagerRules",
+    ("Mutation", "assignManagers"): "AssignManagers",
+    ("Mutation", "reassignManagers"): "ReassignManagers",
+    ("Mutation", "setFavouriteStore"): "SetFavouriteStore",
+    ("Member", "followUps"): "ListFollowUps",
+    ("Query", "followUps"): "ListDueFollowUps",
+    ("Mutation", "addFollowUp"): "AddFollowUp",
+    ("Mutation", "changeFollowUp"): "ChangeFollowUp",
+    ("Member", "notes"): "ListNotes",
+    ("Mutation", "addNote"): "AddNote",
+    ("Mutation", "deleteNote"): "DeleteNote",
+    ("Query", "attributeDefinitions"): "ListAttributeDefinitions",
+    ("Mutation", "saveAttributeDefinitions"): "SaveAttributeDefinitions",
+    ("Mutation", "setAttributes"): "SetAttributes",
 }
 METHODS = (
     rules(members_pb2.DESCRIPTOR.services_by_name["Members"])
@@ -102,6 +125,10 @@ METHODS = (
     | rules(directory_pb2.DESCRIPTOR.services_by_name["Directory"])
     | rules(configuration_pb2.DESCRIPTOR.services_by_name["Configurations"])
     | rules(staff_pb2.DESCRIPTOR.services_by_name["Staff"])
+    | rules(attributes_pb2.DESCRIPTOR.services_by_name["Attributes"])
+    | rules(notes_pb2.DESCRIPTOR.services_by_name["Notes"])
+    | rules(follow_ups_pb2.DESCRIPTOR.services_by_name["FollowUps"])
+    | rules(account_managers_pb2.DESCRIPTOR.services_by_name["Managers"])
     | rules(care_pb2.DESCRIPTOR.services_by_name["Care"])
     | rules(jobs_pb2.DESCRIPTOR.services_by_name["MemberJobs"])
     | rules(referrals_pb2.DESCRIPTOR.services_by_name["Referrals"])
