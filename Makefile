@@ -80,7 +80,7 @@ lock: ## write infra/locks from pyproject.toml (needs uv; ARGS=--upgrade for new
 bench-points: setup ## how fast points is, against what, at what cost: SCALE=1 SECONDS=3 ONLY=rates|growth|peer|expiry
 	@$(PYTHON) -m tests.bench.points $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
 
-bench-members: setup ## how fast members is, against what: SCALE=1 SECONDS=3 ONLY=events|resolve
+bench-members: setup ## how fast members is, against what: SCALE=1 SECONDS=3 ONLY=events|resolve|import (SCALE=100: a million rows)
 	@$(PYTHON) -m tests.bench.members $(if $(SCALE),--scale $(SCALE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
 
 bench-forecast: setup ## how far off the forecast is beside "same day last week": DATA=../shared/data WEEKS=16

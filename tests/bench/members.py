@@ -10,6 +10,7 @@ from types import FrameType, MappingProxyType
 
 from tests.bench.figures import FOLDER, Figure, Sheet, tell
 from tests.bench.hearing import events_vs_txn
+from tests.bench.importing import import_growth
 from tests.bench.resolving import resolve_batch_vs_single
 
 SMALL = 10_000
@@ -42,8 +43,13 @@ def _resolve(folder: Path, members: int, seconds: float) -> Iterator[Figure]:
     yield resolve_batch_vs_single(folder, members=members, seconds=seconds)
 
 
+def _import(folder: Path, members: int, _seconds: float) -> Iterator[Figure]:
+    tell("members.import_growth …")
+    yield import_growth(folder, members=members)
+
+
 PARTS: Mapping[str, Callable[[Path, int, float], Iterator[Figure]]] = MappingProxyType(
-    {"events": _events, "resolve": _resolve}
+    {"events": _events, "resolve": _resolve, "import": _import}
 )
 
 

@@ -61,8 +61,8 @@ class Served:
 
 def resolve_batch_vs_single(folder: Path, *, members: int, seconds: float) -> Figure:
     """Return identities per CPU second, 64 in a call against one."""
-    with _served(folder) as served:
-        rounds = asyncio.run(_measured(served, members, seconds))
+    with served(folder) as service:
+        rounds = asyncio.run(_measured(service, members, seconds))
     ratios = [batch.per_cpu_s / single.per_cpu_s for batch, single in rounds]
     return Figure(
         figure="members.resolve_batch_vs_single",
@@ -81,7 +81,7 @@ def resolve_batch_vs_single(folder: Path, *, members: int, seconds: float) -> Fi
 
 
 async def _measured(served: Served, members: int, seconds: float) -> list[tuple[Resolved, Resolved]]:
-    async with _channel_to(served.address, served.operator) as operators:
+    async with channel_to(served.address, served.operator) as operators:
         opened = await operators.call(
             operators.stub(ChainsStub).OpenChain,
             chains_pb2.OpenChainRequest(key="open-bench", name="Bench", currency="CNY", time_zone="Asia/Shanghai"),
@@ -91,7 +91,7 @@ async def _measured(served: Served, members: int, seconds: float) -> list[tuple[
     staff = Principal(
         chain=opened.chain.id, kind=Caller.STAFF, id="key_bench", scopes=frozenset({"members:read", "members:write"})
     )
-    async with _channel_to(served.address, served.gateway) as channel:
+    async with channel_to(served.address, served.gateway) as channel:
         await _enroll(channel, staff, members)
         rounds = []
         for number in range(ROUNDS + 1):
@@ -102,7 +102,7 @@ async def _measured(served: Served, members: int, seconds: float) -> list[tuple[
 
 
 @asynccontextmanager
-async def _channel_to(address: str, signer: Signer) -> AsyncIterator[RpcChannel]:
+async def channel_to(address: str, signer: Signer) -> AsyncIterator[RpcChannel]:
     """Yield a channel whose calls are signed by `signer`."""
     channel = RpcChannel(address, tokens=signer.token)
     try:
@@ -168,7 +168,8 @@ def _phone(number: int) -> members_pb2.Identity:
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[Served]:
+def served(folder: Path) -> Iterator[Served]:
+    """Yield a members service with a database of its own, both with their files in `folder`."""
     with ExitStack() as stack:
         mongod = stack.enter_context(Mongod(folder / "mongod", port=stack.enter_context(free_port())))
         address = f"{LOOPBACK}:{stack.enter_context(free_port())}"
