@@ -66,7 +66,7 @@ def add_to(commands: Any) -> None:
     """Add the command to argparse's subparsers."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "import",
-        help="bring members, balances, purchases and refunds in from CSV or JSON lines",
+        help="bring members, balances, purchases and refunds in from CSV, JSON lines or Excel",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -151,7 +151,7 @@ class _Loader:
 
     def _kept(self, fields: _Section, path: Path) -> Iterator[Row]:
         reader = RowReader(
-            path, fields.source, columns=fields.columns if fields.source.format == "csv" else frozenset()
+            path, fields.source, columns=fields.columns if fields.source.format != "jsonl" else frozenset()
         )
         size = path.stat().st_size if path.exists() else 0
         self._progress.start(f"reading {path.name}", total=size, unit="B")

@@ -1,4 +1,4 @@
-"""Rows of a file: CSV or JSON lines, plain or .gz, one after the other, whatever the file's size.
+"""Rows of a file: CSV or JSON lines, plain or .gz, or an Excel workbook, one after the other, whatever its size.
 
 A row's number is what an editor or a spreadsheet shows: the first line of the file is 1, so a CSV's header is row 1
 and its first record row 2 (a record that holds line breaks counts once).
@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn, cast
 
+from infra.cli.importing.sheets import SheetError, rows_of
 from services.kit.errors import Kind, Problem
 
 MOST_LINE_BYTES = 4_000_000
@@ -49,7 +50,7 @@ class SourceFile:
     """How a file is written, and which of its rows count: those whose columns in `keep` have one of the values."""
 
     name: str
-    format: Literal["csv", "jsonl"]
+    format: Literal["csv", "jsonl", "xlsx"]
     encoding: str
     delimiter: str
     keep: Mapping[str, frozenset[str]]
@@ -89,7 +90,7 @@ class BadRow:
 
 
 class RowReader:
-    """Iterates over the rows of a file; `columns` must be there, which is checked before the first row of a CSV."""
+    """Iterates over the rows of a file; `columns` must be there, checked before the first row of a CSV or sheet."""
 
     def __init__(self, path: Path, source: SourceFile, *, columns: frozenset[str]) -> None:
         self._path, self._source, self._columns = path, source, columns
@@ -108,13 +109,16 @@ class RowReader:
         except (FileNotFoundError, IsADirectoryError):
             raise MissingFileError(path=self._path) from None
         with self._raw:
-            # Closing the packed file is closing the one below it.
-            stream = cast("BinaryIO", gzip.open(self._raw)) if self._path.suffix == ".gz" else self._raw  # noqa: SIM115
-            rows = self._csv(stream) if self._source.format == "csv" else self._json_lines(stream)
+            rows = self._sheet(self._raw) if self._source.format == "xlsx" else self._lines(self._raw)
             try:
                 yield from rows
-            except (OSError, EOFError, UnicodeError) as error:  # gzip's own errors are OSErrors
+            except (OSError, EOFError, UnicodeError, SheetError) as error:  # gzip's own errors are OSErrors
                 raise DamagedFileError(path=self._path, row=self._at, why=str(error)) from error
+
+    def _lines(self, raw: BinaryIO) -> Iterator[Row | BadRow]:
+        # Closing the packed file is closing the one below it.
+        stream = cast("BinaryIO", gzip.open(raw)) if self._path.suffix == ".gz" else raw  # noqa: SIM115
+        yield from self._csv(stream) if self._source.format == "csv" else self._json_lines(stream)
 
     def _json_lines(self, stream: BinaryIO) -> Iterator[Row | BadRow]:
         while line := stream.readline(MOST_LINE_BYTES):
@@ -158,6 +162,18 @@ class RowReader:
                 yield BadRow(self._at, f"has {len(cells)} cells and the header {len(header)}")
             elif cells:
                 yield Row(self._at, dict(zip(header, cells, strict=True)))
+
+    def _sheet(self, raw: BinaryIO) -> Iterator[Row | BadRow]:
+        rows = rows_of(raw)
+        _, names = next(rows, (0, []))
+        header = [str(name).strip() for name in names]
+        self._check(header)
+        for self._at, cells in rows:
+            if len(cells) > len(header):
+                yield BadRow(self._at, f"has {len(cells)} cells and the header {len(header)}")
+            else:
+                empty = [""] * (len(header) - len(cells))
+                yield Row(self._at, dict(zip(header, cells + empty, strict=True)))
 
     def _check(self, header: list[str]) -> None:
         if twice := sorted({name for name in header if name and header.count(name) > 1}):

@@ -18,8 +18,8 @@ def fields_of(table: Table) -> Table:
 def source_of(table: Table) -> SourceFile:
     """Return the section's file, or raise `WrongMappingError`."""
     form = table.need("format", str)
-    if form not in {"csv", "jsonl"}:
-        raise table.wrong(f'`format` is {form!r}; there are "csv" and "jsonl"')
+    if form not in {"csv", "jsonl", "xlsx"}:
+        raise table.wrong(f'`format` is {form!r}; there are "csv", "jsonl" and "xlsx"')
     encoding, delimiter = table.text("encoding", "utf-8"), table.text("delimiter", ",")
     if len(delimiter) != 1:
         raise table.wrong("`delimiter` is one character")
@@ -30,7 +30,7 @@ def source_of(table: Table) -> SourceFile:
         raise table.wrong(f"there is no encoding {encoding!r}") from None
     return SourceFile(
         name=table.need("file", str),
-        format=cast("Literal['csv', 'jsonl']", form),
+        format=cast("Literal['csv', 'jsonl', 'xlsx']", form),
         encoding=encoding,
         delimiter=delimiter,
         keep=_keep(table.table("filter")),
