@@ -57,7 +57,9 @@ def test_a_number_with_a_point_is_a_phone_all_the_same(tmp_path: Path) -> None:
     content = workbook(["phone"], [13800138000])
     pointed = changed(content, "xl/worksheets/sheet1.xml", b"<v>13800138000</v>", b"<v>13800138000.0</v>")
     assert pointed != content
-    assert read(tmp_path, pointed) == [Row(2, {"phone": 13800138000})]
+    [row] = read(tmp_path, pointed)
+    assert isinstance(row, Row)
+    assert text(row.cell("phone")) == "13800138000"
 
 
 def test_a_formula_is_what_it_came_to_and_an_error_is_no_text(tmp_path: Path) -> None:
