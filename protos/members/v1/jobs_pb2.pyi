@@ -30,7 +30,9 @@ class _DuplicatePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dupli
     DESCRIPTOR: _descriptor.EnumDescriptor
     DUPLICATE_POLICY_UNSPECIFIED: _DuplicatePolicy.ValueType  # 0
     DUPLICATE_POLICY_SKIP: _DuplicatePolicy.ValueType  # 1
-    """Leave the member as it is, and count the row."""
+    """Leave the member as it is, and count the row. A row with an own id (external) that nobody has names somebody else:
+    when another of its identities is taken, it is wrong.
+    """
     DUPLICATE_POLICY_UPDATE: _DuplicatePolicy.ValueType  # 2
     """Overwrite what the row says, add tags, preferences and free identities."""
     DUPLICATE_POLICY_REFUSE: _DuplicatePolicy.ValueType  # 3
@@ -43,7 +45,9 @@ class DuplicatePolicy(_DuplicatePolicy, metaclass=_DuplicatePolicyEnumTypeWrappe
 
 DUPLICATE_POLICY_UNSPECIFIED: DuplicatePolicy.ValueType  # 0
 DUPLICATE_POLICY_SKIP: DuplicatePolicy.ValueType  # 1
-"""Leave the member as it is, and count the row."""
+"""Leave the member as it is, and count the row. A row with an own id (external) that nobody has names somebody else:
+when another of its identities is taken, it is wrong.
+"""
 DUPLICATE_POLICY_UPDATE: DuplicatePolicy.ValueType  # 2
 """Overwrite what the row says, add tags, preferences and free identities."""
 DUPLICATE_POLICY_REFUSE: DuplicatePolicy.ValueType  # 3
@@ -51,6 +55,36 @@ DUPLICATE_POLICY_REFUSE: DuplicatePolicy.ValueType  # 3
 DUPLICATE_POLICY_MERGE: DuplicatePolicy.ValueType  # 4
 """Update; and when the identities belong to several members, those are one person and become one."""
 Global___DuplicatePolicy: _TypeAlias = DuplicatePolicy  # noqa: Y015
+
+class _RowOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RowOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RowOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ROW_OUTCOME_UNSPECIFIED: _RowOutcome.ValueType  # 0
+    ROW_OUTCOME_ENROLLED: _RowOutcome.ValueType  # 1
+    """It made a new member."""
+    ROW_OUTCOME_UPDATED: _RowOutcome.ValueType  # 2
+    """It changed a known one, or says what is known of it."""
+    ROW_OUTCOME_SKIPPED: _RowOutcome.ValueType  # 3
+    """A known one was left alone."""
+    ROW_OUTCOME_MERGED: _RowOutcome.ValueType  # 4
+    """It made one of several members."""
+
+class RowOutcome(_RowOutcome, metaclass=_RowOutcomeEnumTypeWrapper):
+    """What came of a row that went in."""
+
+ROW_OUTCOME_UNSPECIFIED: RowOutcome.ValueType  # 0
+ROW_OUTCOME_ENROLLED: RowOutcome.ValueType  # 1
+"""It made a new member."""
+ROW_OUTCOME_UPDATED: RowOutcome.ValueType  # 2
+"""It changed a known one, or says what is known of it."""
+ROW_OUTCOME_SKIPPED: RowOutcome.ValueType  # 3
+"""A known one was left alone."""
+ROW_OUTCOME_MERGED: RowOutcome.ValueType  # 4
+"""It made one of several members."""
+Global___RowOutcome: _TypeAlias = RowOutcome  # noqa: Y015
 
 @_typing.final
 class CreateImportJobRequest(_message.Message):
@@ -364,17 +398,20 @@ class RowMember(_message.Message):
 
     ROW_FIELD_NUMBER: _builtins.int
     MEMBER_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
     row: _builtins.int
     member_id: _builtins.str
+    outcome: Global___RowOutcome.ValueType
     def __init__(
         self,
         *,
         row: _builtins.int = ...,
         member_id: _builtins.str = ...,
+        outcome: Global___RowOutcome.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "row", b"row"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "outcome", b"outcome", "row", b"row"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -115,18 +115,40 @@ class Counts:
         return Counts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Counts)))
 
 
+class RowOutcome(StrEnum):
+    """What came of a row that went in."""
+
+    ENROLLED = "enrolled"
+    UPDATED = "updated"
+    SKIPPED = "skipped"
+    MERGED = "merged"
+
+    @property
+    def counts(self) -> Counts:
+        """One row of this."""
+        return _COUNTS[self]
+
+
+_COUNTS = {
+    RowOutcome.ENROLLED: Counts(enrolled=1),
+    RowOutcome.UPDATED: Counts(updated=1),
+    RowOutcome.SKIPPED: Counts(skipped=1),
+    RowOutcome.MERGED: Counts(updated=1, merged=1),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """The rows of one call: where they stand, a keyed hash of what they said, and what came of them.
 
-    `members` are (row, member) of the rows that asked for it.
+    `members` are (row, member, outcome) of the rows that asked for it.
     """
 
     first: int
     digest: bytes
     counts: Counts = field(default_factory=Counts)
     refused: tuple[Refused, ...] = ()
-    members: tuple[tuple[int, str], ...] = ()
+    members: tuple[tuple[int, str, RowOutcome], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +210,21 @@ def with_chunk(job: ImportJob, chunk: Chunk) -> ImportJob:
     )
 
 
-def target_of(holders: Collection[str], policy: Policy, *, taken: tuple[int, Identity] | None) -> str | None:
+def target_of(
+    holders: Collection[str], policy: Policy, *, taken: tuple[int, Identity] | None, is_new: bool
+) -> str | None:
     """Return the member whom a row means; None when it is nobody yet, "" when the row is to be left alone.
 
-    `taken` is the first identity of the row that somebody has, and its place. Of several members the policy `merge`
-    takes the first one by id. Raises IdentityTakenError, SeveralMembersError.
+    `taken` is the first identity of the row that somebody has, and its place; `is_new`: it has an own id that nobody
+    has. Of several members the policy `merge` takes the first one by id. Raises IdentityTakenError,
+    SeveralMembersError.
     """
     if taken is None:
         return None
     place, identity = taken
-    if policy is Policy.SKIP:
+    if policy is Policy.SKIP and not is_new:
         return ""
-    if policy is Policy.REFUSE:
+    if policy in {Policy.SKIP, Policy.REFUSE}:
         raise IdentityTakenError(field=f"profile.identities.{place}", identity=identity.kind)
     if len(holders) > 1 and policy is not Policy.MERGE:
         raise SeveralMembersError(field="profile.identities")

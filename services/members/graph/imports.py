@@ -38,7 +38,11 @@ ROWS_TAKE_S = 30.0
 class DuplicatePolicy(Enum):
     """Named as in the proto."""
 
-    SKIP = strawberry.enum_value("SKIP", description="Leave the member as it is, and count the row.")
+    SKIP = strawberry.enum_value(
+        "SKIP",
+        description="Leave the member as it is, and count the row. A row with an own id (external) that nobody has "
+        "names somebody else: when another of its identities is taken, it is wrong.",
+    )
     UPDATE = strawberry.enum_value(
         "UPDATE", description="Overwrite what the row says; add tags, preferences and free identities."
     )
@@ -46,6 +50,16 @@ class DuplicatePolicy(Enum):
     MERGE = strawberry.enum_value(
         "MERGE", description="Update; and when the identities belong to several members, these become one."
     )
+
+
+@strawberry.enum(description="What came of a row that went in.")
+class RowOutcome(Enum):
+    """Named as in the proto."""
+
+    ENROLLED = strawberry.enum_value("ENROLLED", description="It made a new member.")
+    UPDATED = strawberry.enum_value("UPDATED", description="It changed a known one, or says what is known of it.")
+    SKIPPED = strawberry.enum_value("SKIPPED", description="A known one was left alone.")
+    MERGED = strawberry.enum_value("MERGED", description="It made one of several members.")
 
 
 @strawberry.type(description="A row that did not go in. It says nothing of the person.")
@@ -189,6 +203,7 @@ class RowMember:
 
     row: SafeInt = strawberry.field(description="Its number in the file.")
     member_id: strawberry.ID = strawberry.field(description="`mem_…`.")
+    outcome: RowOutcome = strawberry.field(description="What came of the row.")
 
 
 @strawberry.type(description="What came of rows, or why none was taken.")
@@ -264,7 +279,7 @@ class ImportMutation:
         return ImportRowsPayload(
             user_errors=[],
             refused_rows=[_refused(one) for one in answer.refused_rows],
-            members=[RowMember(row=SafeInt(one.row), member_id=strawberry.ID(one.member_id)) for one in answer.members],
+            members=[_row_member(one) for one in answer.members],
             job=_job(answer.job),
         )
 
@@ -333,6 +348,11 @@ def _job(job: pb.ImportJob) -> ImportJob:
         refused_rows=[_refused(one) for one in job.refused_rows],
         latest_rows=job.latest_rows,
     )
+
+
+def _row_member(one: pb.RowMember) -> RowMember:
+    outcome = RowOutcome[pb.RowOutcome.Name(one.outcome).removeprefix("ROW_OUTCOME_")]
+    return RowMember(row=SafeInt(one.row), member_id=strawberry.ID(one.member_id), outcome=outcome)
 
 
 def _refused(one: pb.RefusedRow) -> RefusedRow:

@@ -9,7 +9,7 @@ from services.kit.rpc.server import caller
 from services.kit.telemetry import current_traceparent
 from services.kit.timestamps import to_timestamp
 from services.members.domain.households import Household
-from services.members.domain.imports import ImportJob, Policy, Refused
+from services.members.domain.imports import ImportJob, Policy, Refused, RowOutcome
 from services.members.domain.members import Source
 from services.members.rpc.member_words import moment, wanted_profile, written_identity
 from services.members.rpc.pages import decoded, encoded, size
@@ -33,6 +33,7 @@ from services.members.usecases.imports import (
 )
 
 POLICIES = {pb.DuplicatePolicy.Value(f"DUPLICATE_POLICY_{policy.name}"): policy for policy in Policy}
+_OUTCOMES = {came: pb.RowOutcome.Value(f"ROW_OUTCOME_{came.name}") for came in RowOutcome}
 _POLICY_OF = {policy: number for number, policy in POLICIES.items()}
 
 
@@ -70,7 +71,9 @@ class ImportCalls:
         )
         return pb.ImportRowsResponse(
             refused_rows=[_refused(one) for one in chunk.refused],
-            members=[pb.RowMember(row=row, member_id=member) for row, member in chunk.members],
+            members=[
+                pb.RowMember(row=row, member_id=member, outcome=_OUTCOMES[came]) for row, member, came in chunk.members
+            ],
             job=import_proto(replace(job, refused=())),
         )
 

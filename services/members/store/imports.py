@@ -12,7 +12,7 @@ from services.kit.mongo.guards import insert_new, write_guarded
 from services.kit.outbox.outbox import Outbox
 from services.members.domain.chains import Chain
 from services.members.domain.households import Household
-from services.members.domain.imports import Chunk, Counts, ImportJob, NoImportError, Policy, Refused
+from services.members.domain.imports import Chunk, Counts, ImportJob, NoImportError, Policy, Refused, RowOutcome
 from services.members.store import households
 from services.members.store.collections import STORES
 from services.members.store.survivors import hold
@@ -191,7 +191,7 @@ def _job(document: Document) -> ImportJob:
             digest=latest["digest"],
             counts=Counts(**latest["counts"]),
             refused=tuple(Refused(*one) for one in latest.get("refused", ())),
-            members=tuple((row, member) for row, member in latest.get("members", ())),
+            members=tuple((row, member, RowOutcome(came)) for row, member, came in latest.get("members", ())),
         ),
     )
 

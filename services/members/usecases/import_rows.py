@@ -11,13 +11,14 @@ from services.kit.errors import BUSINESS, Problem
 from services.members.domain.chains import Chain
 from services.members.domain.enrollment import Enroll
 from services.members.domain.households import InAnotherHouseholdError, check_code, check_room
-from services.members.domain.identities import Identity, identity_hash
+from services.members.domain.identities import Identity, IdentityKind, identity_hash
 from services.members.domain.imports import (
     Chunk,
     Counts,
     ImportJob,
     NoIdentityError,
     Refused,
+    RowOutcome,
     UnreadableError,
     answered,
     digest_of,
@@ -39,13 +40,6 @@ from services.members.usecases.imports import ImportDesk, ImportRow, ImportUnit
 from services.members.usecases.limits import check_count
 from services.members.usecases.merges import merge_within
 from services.members.usecases.units import Held
-
-ENROLLED, UPDATED, SKIPPED, MERGED = (
-    Counts(enrolled=1),
-    Counts(updated=1),
-    Counts(skipped=1),
-    Counts(updated=1, merged=1),
-)
 
 
 async def import_rows(
@@ -107,9 +101,9 @@ class _Rows:
                     raise
                 refused.append(Refused(row.row, problem.code, problem.field))
                 continue
-            counts = counts.plus(came)
+            counts = counts.plus(came.counts)
             if row.tell_member and member and not self._scene.is_only_rehearsed(member):
-                told.append((row.row, member))
+                told.append((row.row, member, came))
         await self._finish()
         counts = replace(counts, refused=len(refused))
         return Chunk(first=0, digest=b"", counts=counts, refused=tuple(refused), members=tuple(told))
@@ -131,7 +125,7 @@ class _Rows:
             return problem
         return found
 
-    async def _take(self, row: ImportRow, identities: tuple[Identity, ...]) -> tuple[Counts, str]:
+    async def _take(self, row: ImportRow, identities: tuple[Identity, ...]) -> tuple[RowOutcome, str]:
         """Do one row, and return what came of it and the member; nothing was done when it raises."""
         scene, hashes = self._scene, [identity_hash(one, key=self._chain.identity_key) for one in identities]
         held = [(place, scene.held[hashed]) for place, hashed in enumerate(hashes) if hashed in scene.held]
@@ -140,12 +134,16 @@ class _Rows:
                 raise IdentityLostError(field=f"profile.identities.{place}", identity=one.kind)
         holders = sorted({one.member for _, one in held})
         taken = (held[0][0], identities[held[0][0]]) if held else None
-        target = target_of(holders, self._job.policy, taken=taken)
+        is_new = any(
+            identity.kind is IdentityKind.EXTERNAL and hashed not in scene.held
+            for identity, hashed in zip(identities, hashes, strict=True)
+        )
+        target = target_of(holders, self._job.policy, taken=taken, is_new=is_new)
         if target == "":
-            return SKIPPED, holders[0]
+            return RowOutcome.SKIPPED, holders[0]
         said = replace(row.profile, identities=identities)
         if target is None:
-            return ENROLLED, self._enroll(row, said, hashes)
+            return RowOutcome.ENROLLED, self._enroll(row, said, hashes)
         return await self._update(holders, row, said, hashes)
 
     def _enroll(self, row: ImportRow, said: Profile, hashes: Sequence[bytes]) -> str:
@@ -170,7 +168,7 @@ class _Rows:
 
     async def _update(
         self, holders: Sequence[str], row: ImportRow, said: Profile, hashes: Sequence[bytes]
-    ) -> tuple[Counts, str]:
+    ) -> tuple[RowOutcome, str]:
         real = [id_ for id_ in holders if not self._scene.is_only_rehearsed(id_)]
         members = [await self._member(id_) for id_ in real]
         if members:
@@ -186,7 +184,7 @@ class _Rows:
             before = await self._member(survivor)
             self._put(before, self._checked(before, said, row))
         self._settle_ids(survivor, row, said.identities, hashes)
-        return (MERGED if len(holders) > 1 else UPDATED), survivor
+        return (RowOutcome.MERGED if len(holders) > 1 else RowOutcome.UPDATED), survivor
 
     def _joined(self, members: Sequence[Member]) -> Member:
         """Return what several members would be as one."""

@@ -233,3 +233,14 @@ async def test_a_row_with_a_consent_that_nobody_can_have_given_is_refused_whole(
 async def test_a_dry_run_records_no_consent(importer: Importer, service: MembersService) -> None:
     await importer.send(await importer.open(dry_run=True), 0, row(2, LI, consents=[agreed()]))
     assert (await service.everything())["consents"] == []
+
+
+async def test_a_row_with_an_own_id_that_nobody_has_is_nobody_known(importer: Importer) -> None:
+    job = await importer.open("SKIP")
+    await importer.send(job, 0, row(2, LI, external("A-1")), row(3, WANG))
+    new, known = row(4, external("A-2"), WANG), row(5, LI, MA)
+    answer = await importer.send(job, 2, new, row(6, external("A-1"), WANG, tell_member=True), known)
+    assert refused(answer) == [(4, "IDENTITY_TAKEN", "profile.identities.1")]
+    [told] = answer.members
+    assert (told.row, told.outcome) == (6, pb.ROW_OUTCOME_SKIPPED)
+    assert await importer.owners(external("A-2"), MA) == ["", ""]

@@ -6,7 +6,7 @@ from tests.support.members_service import MembersService, enrollment, phone, sta
 CREATE = """mutation ($input: CreateImportJobInput!) { createImportJob(input: $input) {
     job { id rowsExpected duplicates dryRun createdBy closedAt } userErrors { code field } } }"""
 ROWS = """mutation ($input: ImportRowsInput!) { importRows(input: $input) {
-    refusedRows { row code atField } members { row memberId } job { rowsDone enrolled refused }
+    refusedRows { row code atField } members { row memberId outcome } job { rowsDone enrolled refused }
     userErrors { code field } } }"""
 CLOSE = """mutation ($input: CloseImportJobInput!) { closeImportJob(input: $input) {
     job { closedAt refusedRows { row code } } userErrors { code } } }"""
@@ -50,6 +50,7 @@ async def test_a_file_goes_in_row_by_row(service: MembersService, chain: str) ->
     rows = {"jobId": job, "first": 0, "rows": [good, {"row": 3, "profile": {"name": "nobody"}}]}
     taken = (await ask(service, by, ROWS, input=rows))["importRows"]
     [told] = taken.pop("members")
+    assert told["outcome"] == "ENROLLED"
     assert taken == {
         "refusedRows": [{"row": 3, "code": "NO_IDENTITY", "atField": "profile.identities"}],
         "job": {"rowsDone": 2, "enrolled": 1, "refused": 1},
