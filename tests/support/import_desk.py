@@ -86,10 +86,6 @@ class Desk:
         with (self.folder / "rejected.csv").open(newline="") as file:
             return list(csv.reader(file))[1:]
 
-    def enrollment_keys(self) -> list[str]:
-        sent = [one["variables"]["input"]["members"] for one in self.platform.requests if "enroll" in one["query"]]
-        return [wish["key"] for wishes in sent for wish in wishes]
-
     def forget(self) -> None:
         for path in (self.folder / "state").iterdir():
             path.unlink()

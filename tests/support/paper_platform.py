@@ -15,6 +15,17 @@ Fault = Callable[[int, str], httpx.Response | Exception | None]
 
 
 @dataclass
+class PaperJob:
+    """An import of members; `latest` are the first, the rows and the answer of the latest call."""
+
+    id: str
+    duplicates: str
+    done: int = 0
+    closed: bool = False
+    latest: tuple[int, str, dict[str, Any]] | None = None
+
+
+@dataclass
 class PaperPlatform:
     """Hand `transport` to an httpx client."""
 
@@ -22,7 +33,9 @@ class PaperPlatform:
     chain: str = "chn_1"
     stores: dict[str, str] = field(default_factory=lambda: {"web": "sto_web"})  # code → id
     members: dict[str, str] = field(default_factory=dict)  # external id → member id
-    keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # command key → content, member id
+    jobs: dict[str, "PaperJob"] = field(default_factory=dict)  # imports by their command keys
+    rows: list[dict[str, Any]] = field(default_factory=list)  # that enrolled somebody, as they came
+    levels: dict[str, dict[str, Any]] = field(default_factory=dict)  # given by hand, by their command keys
     booked: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)  # content, answer
     order: list[dict[str, Any]] = field(default_factory=list)  # purchases as they were booked
     refunded: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # refunds as they were asked for
@@ -57,7 +70,7 @@ class PaperPlatform:
             raise instead
         return instead
 
-    def _data(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _data(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - a table of what is asked
         query, wish = asked["query"], asked["variables"].get("input", {})
         if "recordPurchases" in query:
             return {"recordPurchases": _results([self._record(*one) for one in enumerate(wish["purchases"])])}
@@ -65,8 +78,17 @@ class PaperPlatform:
             return {"recordRefunds": _results([self._refund(*one) for one in enumerate(wish["refunds"])])}
         if "openBalances" in query:
             return {"openBalances": _results([self._open(*one) for one in enumerate(wish["balances"])])}
-        if "enrollMembers" in query:
-            return {"enrollMembers": _results([self._enroll(*one) for one in enumerate(wish["members"])])}
+        if "createImportJob" in query:
+            job = self.jobs.setdefault(wish["key"], PaperJob(f"imp_{len(self.jobs)}", wish["duplicates"]))
+            return {"createImportJob": {"userErrors": [], "job": {"id": job.id}}}
+        if "importRows" in query:
+            return {"importRows": self._import(self._job(wish), wish)}
+        if "closeImportJob" in query:
+            self._job(wish).closed = True
+            return {"closeImportJob": {"userErrors": [], "job": {"id": wish["jobId"]}}}
+        if "grantLevel" in query:
+            inputs = asked["variables"]
+            return {f"l{number}": self._grant(inputs[f"input{number}"]) for number in range(len(inputs))}
         if "saveStores" in query:
             self.stores |= {store["code"]: f"sto_{store['code']}" for store in wish["stores"]}
             return {"saveStores": {"userErrors": [], "stores": self._stores()}}
@@ -75,22 +97,53 @@ class PaperPlatform:
     def _stores(self) -> list[dict[str, str]]:
         return [{"id": id_, "code": code, "currency": self.currency} for code, id_ in self.stores.items()]
 
-    def _enroll(self, number: int, wish: dict[str, Any]) -> dict[str, Any]:
-        content = json.dumps(wish, sort_keys=True)
-        if wish["key"] in self.keys:
-            first, member = self.keys[wish["key"]]
-            assert first == content
-            return {"userErrors": [], "repeatedCall": True, "member": {"id": member}}
-        identities = [one["value"] for one in wish["profile"]["identities"]]
+    def _job(self, wish: dict[str, Any]) -> "PaperJob":
+        return next(job for job in self.jobs.values() if job.id == wish["jobId"])
+
+    def _import(self, job: "PaperJob", wish: dict[str, Any]) -> dict[str, Any]:
+        said = json.dumps(wish["rows"], sort_keys=True)
+        if job.latest and wish["first"] == job.latest[0]:
+            assert job.latest[1] == said
+            return job.latest[2]
+        assert (job.closed, wish["first"]) == (False, job.done)
+        told = [self._take(row, job.duplicates) for row in wish["rows"]]
+        answer = {
+            "userErrors": [],
+            "refusedRows": [one for one in told if "code" in one],
+            "members": [one for one in told if "code" not in one],
+        }
+        job.latest = wish["first"], said, answer
+        job.done += len(wish["rows"])
+        return answer
+
+    def _take(self, row: dict[str, Any], duplicates: str) -> dict[str, Any]:
+        """Take a row by the policy `skip`, or by `update` as far as who it is goes."""
+        identities = [one["value"] for one in row["profile"]["identities"]]
+        if "unreadableField" in row:
+            return {"row": row["row"], "code": "UNREADABLE", "atField": row["unreadableField"]}
         for place, value in enumerate(identities):
+            at = {"row": row["row"], "atField": f"profile.identities.{place}"}
             if value in self.members:
-                return _refusal("IDENTITY_TAKEN", f"members.{number}.profile.identities.{place}", f"{value} is taken.")
+                if duplicates == "UPDATE":
+                    self.members |= dict.fromkeys(identities, self.members[value])
+                elif place:
+                    return at | {"code": "IDENTITY_TAKEN"}
+                outcome = "UPDATED" if duplicates == "UPDATE" else "SKIPPED"
+                return {"row": row["row"], "memberId": self.members[value], "outcome": outcome}
             if value == "unwelcome":
-                return _refusal("INVALID_IDENTITY", f"members.{number}.profile.identities.{place}", "Not this one.")
+                return at | {"code": "INVALID_IDENTITY"}
         member = f"mem_{len(self.members)}"
         self.members |= dict.fromkeys(identities, member)
-        self.keys[wish["key"]] = (content, member)
-        return {"userErrors": [], "repeatedCall": False, "member": {"id": member}}
+        self.rows.append(row)
+        return {"row": row["row"], "memberId": member, "outcome": "ENROLLED"}
+
+    def _grant(self, wish: dict[str, Any]) -> dict[str, Any]:
+        if wish["level"] == "diamond":
+            error = {"code": "LEVEL_NOT_FOUND", "field": "level", "message": "There is no level diamond."}
+            return {"userErrors": [error], "repeatedCall": False}
+        repeated = wish["key"] in self.levels
+        assert self.levels.setdefault(wish["key"], wish) == wish
+        return {"userErrors": [], "repeatedCall": repeated}
 
     def _record(self, number: int, wish: dict[str, Any]) -> dict[str, Any]:
         member = wish.get("memberId") or self.members.get(wish["identity"]["value"])

@@ -216,4 +216,4 @@ class Fields:
         return Field(origin=origin, convert=convert, default=default, required=required, always=always)
 
 
-MOMENTS = frozenset({"enrolled_at", "occurred_at", "earned_at", "expires_at"})
+MOMENTS = frozenset({"enrolled_at", "occurred_at", "earned_at", "expires_at", "level_until", "at"})

@@ -11,20 +11,19 @@ from infra.cli.importing.documents import Documents
 from infra.cli.importing.fields import BadCellError
 from infra.cli.importing.mapping import Mapping
 from infra.cli.importing.matching import match
+from infra.cli.importing.people import MemberFields, MemberRecord, member_of
 from infra.cli.importing.progress import Progress
 from infra.cli.importing.records import (
     LineRecord,
-    MemberRecord,
     account_of,
     is_kept,
     line_of,
-    member_of,
     opening_of,
     receipt_key,
     refund_of,
 )
 from infra.cli.importing.rows import BadRow, Row, RowReader
-from infra.cli.importing.sections import MemberFields, OpeningFields, PurchaseFields, RefundFields
+from infra.cli.importing.sections import OpeningFields, PurchaseFields, RefundFields
 from infra.cli.importing.staging import SCHEMA
 from services.kit.errors import Kind, Problem
 
@@ -42,6 +41,7 @@ INDEXES = (
     "CREATE INDEX waiting_purchases ON purchases (at, row) WHERE state = 0",
     "CREATE INDEX waiting_refunds ON refunds (due, id) WHERE state = 0",
     "CREATE INDEX waiting_members ON members (row) WHERE state = 0",
+    "CREATE INDEX waiting_levels ON members (row) WHERE level_state = 0",
     "CREATE INDEX waiting_openings ON openings (row) WHERE state = 0",
 )
 
@@ -171,11 +171,20 @@ class _Loader:
         self._progress.finish()
 
     def _add_member(self, record: MemberRecord, fields: MemberFields, path: Path) -> None:
-        query = "SELECT row, content FROM members WHERE external_id = ?"
+        facts = record.content, record.store, record.level_key if record.level else ""
+        query = "SELECT row, content, store, level_key FROM members WHERE external_id = ?"
         if (known := self._db.execute(query, (record.external_id,)).fetchone()) is None:
-            query = "INSERT INTO members (row, external_id, content) VALUES (?, ?, ?)"
-            self._db.execute(query, (record.row, record.external_id, record.content))
-        elif known[1] == record.content:
+            names = "row, external_id, content, store, level_key, level, level_until, level_state"
+            values = (
+                record.row,
+                record.external_id,
+                *facts,
+                record.level,
+                record.level_until,
+                0 if record.level else None,
+            )
+            self._db.execute(f"INSERT INTO members ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608 - our own names
+        elif known[1:] == facts:
             self._facts[ROWS_REPEATED] += 1
         else:
             column = fields.labels["external_id"]

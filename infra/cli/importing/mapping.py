@@ -11,12 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from infra.cli.importing.people import MemberFields, members_of
 from infra.cli.importing.sections import (
-    MemberFields,
     OpeningFields,
     PurchaseFields,
     RefundFields,
-    members_of,
     openings_of,
     purchases_of,
     refunds_of,

@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import orjson
-
-from infra.cli.importing.convert import UnfitError, times, written
+from infra.cli.importing.convert import UnfitError, times
 from infra.cli.importing.fields import BadCellError
 from infra.cli.importing.rows import Row, SourceFile
 from infra.cli.importing.sections import (
     Amounts,
-    MemberFields,
     OpeningFields,
     PurchaseFields,
     RefundFields,
@@ -20,15 +17,6 @@ from infra.cli.importing.sections import (
 CURRENCIES = ("points", "stamps")
 MOST_KEY = 128
 """Characters of a command's key."""
-
-
-@dataclass(frozen=True, slots=True)
-class MemberRecord:
-    """A member to enroll; `content` is what the API is told of it (JSON), without a command key."""
-
-    row: int
-    external_id: str
-    content: bytes
 
 
 Line = tuple[str, int, int | None, int]
@@ -85,23 +73,6 @@ def is_kept(row: Row, source: SourceFile) -> bool:
     return all(_shown(row.cell(column)) in values for column, values in source.keep.items()) and all(
         str(row.cell(column) or "").strip() for column in source.skip_without
     )
-
-
-def member_of(row: Row, fields: MemberFields) -> MemberRecord:
-    """Make a member of a row, or raise `BadCellError`."""
-    external_id = fields.external_id.of(row)
-    # The external id comes first: an answer names identities by their place.
-    identities = [{"kind": "EXTERNAL", "value": external_id}]
-    for kind, field in (("PHONE", fields.phone), ("EMAIL", fields.email)):
-        if value := field.of(row):
-            identities.append({"kind": kind, "value": value})
-    joined = fields.enrolled_at.of(row)
-    content = {
-        "profile": {"name": fields.name.of(row), "identities": identities},
-        "channel": "IMPORT",
-        "enrolledAt": None if joined is None else written(joined),
-    }
-    return MemberRecord(row.number, external_id, orjson.dumps(content))
 
 
 def line_of(row: Row, fields: PurchaseFields) -> LineRecord:
@@ -209,6 +180,12 @@ _FIELDS = {
     "0": "external_id",
     "enrolledAt": "enrolled_at",
     "name": "name",
+    "birthday": "birthday",
+    "language": "language",
+    "gender": "gender",
+    "tags": "tags",
+    "household": "household",
+    "level": "level",
     "receiptNumber": "receipt_number",
     "occurredAt": "occurred_at",
     "memberId": "member",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -10,7 +9,16 @@ import orjson
 from infra.cli.importing.convert import written
 from infra.cli.importing.mapping import NewStore
 from infra.cli.importing.platform import Platform
-from infra.cli.importing.staging import Outcome, StagedMember, StagedOpening, StagedPurchase, StagedRefund, State
+from infra.cli.importing.staging import (
+    Outcome,
+    StagedJob,
+    StagedLevel,
+    StagedMember,
+    StagedOpening,
+    StagedPurchase,
+    StagedRefund,
+    State,
+)
 from services.kit.errors import Kind, Problem
 
 CHAIN = "{ chain { id name } stores { id code currency } }"
@@ -19,11 +27,22 @@ SAVE_STORES = """mutation ($input: SaveStoresInput!) {
   saveStores(input: $input) { userErrors { code field message } stores { id code currency } }
 }"""
 
-ENROLL = """mutation ($input: EnrollMembersInput!) {
-  enrollMembers(input: $input) {
+CREATE_JOB = """mutation ($input: CreateImportJobInput!) {
+  createImportJob(input: $input) { userErrors { code field message } job { id } }
+}"""
+
+IMPORT_ROWS = """mutation ($input: ImportRowsInput!) {
+  importRows(input: $input) {
     userErrors { code field message }
-    results { userErrors { code field message } repeatedCall member { id } }
+    refusedRows { row code atField }
+    members { row memberId outcome }
   }
+}"""
+
+GRANT = """grantLevel(input: $input) { userErrors { code field message } repeatedCall }"""
+
+CLOSE_JOB = """mutation ($input: CloseImportJobInput!) {
+  closeImportJob(input: $input) { userErrors { code field message } job { id } }
 }"""
 
 RECORD = """mutation ($input: RecordPurchasesInput!) {
@@ -87,12 +106,40 @@ async def open_store(platform: Platform, code: str, new: NewStore) -> Store:
     return _stores(payload["stores"])[code]
 
 
-async def enroll(platform: Platform, members: Sequence[StagedMember]) -> list[Outcome]:
-    """Enroll members and return what became of each."""
-    wishes = [{"key": _key(member), **orjson.loads(member.content)} for member in members]
-    payload = (await platform.ask(ENROLL, {"input": {"members": wishes}}))["enrollMembers"]
+async def create_job(platform: Platform, key: str, *, file: str, rows: int, duplicates: str) -> str:
+    """Open an import of members and return its id; the same key opens the same one."""
+    wish = {"key": key, "fileName": file, "rowsExpected": rows, "duplicates": duplicates.upper()}
+    payload = (await platform.ask(CREATE_JOB, {"input": wish}))["createImportJob"]
     _check(payload)
-    return [_enrolled(*pair) for pair in zip(members, payload["results"], strict=True)]
+    return str(payload["job"]["id"])
+
+
+async def import_rows(
+    platform: Platform, job: StagedJob, members: Sequence[StagedMember], *, stores: Mapping[str, Store]
+) -> list[Outcome]:
+    """Send the next rows of an import, or those of its latest call again, and return what became of each."""
+    rows = [_row(member, stores) for member in members]
+    wish = {"jobId": job.id, "first": job.sent, "rows": rows}
+    payload = (await platform.ask(IMPORT_ROWS, {"input": wish}))["importRows"]
+    _check(payload)
+    refused = {one["row"]: one for one in payload["refusedRows"]}
+    told = {one["row"]: one for one in payload["members"]}
+    return [_imported(member.row, refused.get(member.row), told.get(member.row)) for member in members]
+
+
+async def grant_levels(platform: Platform, levels: Sequence[StagedLevel], *, reason: str) -> list[Outcome]:
+    """Give levels by hand, all in one request, and return what became of each."""
+    names = [f"input{number}" for number in range(len(levels))]
+    asked = " ".join(f"l{number}: {GRANT.replace('$input', f'${name}')}" for number, name in enumerate(names))
+    query = f"mutation ({', '.join(f'${name}: GrantLevelInput!' for name in names)}) {{ {asked} }}"
+    wishes = {name: _level_wish(one, reason) for name, one in zip(names, levels, strict=True)}
+    data = await platform.ask(query, wishes)
+    return [_granted(one, data[f"l{number}"]) for number, one in enumerate(levels)]
+
+
+async def close_job(platform: Platform, job: StagedJob) -> None:
+    """End an import: it has all of its rows."""
+    _check((await platform.ask(CLOSE_JOB, {"input": {"jobId": job.id}}))["closeImportJob"])
 
 
 async def record(
@@ -119,11 +166,6 @@ async def open_balances(platform: Platform, openings: Sequence[StagedOpening]) -
     payload = (await platform.ask(OPEN, {"input": {"balances": wishes}}))["openBalances"]
     _check(payload)
     return [_opened(*pair) for pair in zip(openings, payload["results"], strict=True)]
-
-
-def _key(member: StagedMember) -> str:
-    """Return the command key: the same for the same member with the same facts, in every run."""
-    return f"import-{sha256(member.content).hexdigest()[:40]}"
 
 
 def _wish(purchase: StagedPurchase, store: Store, currency: str) -> dict[str, Any]:
@@ -172,15 +214,33 @@ def _opening_wish(opening: StagedOpening) -> dict[str, Any]:
     return wish
 
 
-def _enrolled(member: StagedMember, result: Mapping[str, Any]) -> Outcome:
-    if not (errors := result["userErrors"]):
-        state = State.THERE_ALREADY if result["repeatedCall"] else State.DONE
-        return Outcome(member.row, state, member_id=result["member"]["id"])
-    # The first identity is the chain's own id. Who has it already is the same member, whatever else is known; a phone
-    # or an e-mail address of somebody else is not.
-    if errors[0]["code"] == "IDENTITY_TAKEN" and (errors[0]["field"] or "").endswith("identities.0"):
-        return Outcome(member.row, State.THERE_ALREADY)
-    return _rejected(member.row, errors)
+def _row(member: StagedMember, stores: Mapping[str, Store]) -> dict[str, Any]:
+    row = {**orjson.loads(member.content), "row": member.row, "tellMember": True}
+    if not member.store:
+        return row
+    if (store := stores.get(member.store)) is None:
+        return row | {"unreadableField": "storeId"}
+    return row | {"storeId": store.id}
+
+
+def _level_wish(one: StagedLevel, reason: str) -> dict[str, Any]:
+    until = None if one.until is None else written(one.until)
+    return {"key": one.key, "memberId": one.member_id, "level": one.level, "until": until, "reason": reason}
+
+
+def _granted(one: StagedLevel, result: Mapping[str, Any]) -> Outcome:
+    if errors := result["userErrors"]:
+        return replace(_rejected(one.row, errors), path="level")
+    return Outcome(one.row, State.THERE_ALREADY if result["repeatedCall"] else State.DONE)
+
+
+def _imported(row: int, refused: Mapping[str, Any] | None, told: Mapping[str, Any] | None) -> Outcome:
+    if refused is not None:
+        reason = f"the platform refuses it ({refused['code']})"
+        return Outcome(row, State.REJECTED, path=refused["atField"] or "", reason=reason)
+    assert told is not None  # noqa: S101 - whatever went in is told, as it was asked for
+    state = State.DONE if told["outcome"] == "ENROLLED" else State.THERE_ALREADY
+    return Outcome(row, state, member_id=told["memberId"])
 
 
 def _booked(purchase: StagedPurchase, result: Mapping[str, Any]) -> Outcome:

@@ -2,17 +2,30 @@
 taken back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import uuid4
 
 from infra.cli.importing.mapping import Mapping
 from infra.cli.importing.platform import Platform
 from infra.cli.importing.progress import Progress
-from infra.cli.importing.requests import Chain, Store, ask_chain, enroll, open_balances, open_store, record, refund
+from infra.cli.importing.requests import (
+    Chain,
+    Store,
+    ask_chain,
+    close_job,
+    create_job,
+    grant_levels,
+    import_rows,
+    open_balances,
+    open_store,
+    record,
+    refund,
+)
 from infra.cli.importing.sending import Lanes
 from infra.cli.importing.staging import (
     Document,
     Outcome,
-    StagedMember,
+    StagedJob,
     StagedOpening,
     StagedPurchase,
     StagedRefund,
@@ -20,6 +33,9 @@ from infra.cli.importing.staging import (
     State,
 )
 from services.kit.errors import Kind, Problem
+
+LEVELS_AT_ONCE = 20
+"""Each is a command of its own."""
 
 
 class NoStoreError(Problem):
@@ -81,13 +97,12 @@ class Import:
         self._staging.forgive()
         up_to_row = self._staging.row_of_member(members) if members else None
         waiting = self._staging.waiting(up_to_row=up_to_row)
-        if waiting.members:
+        if waiting.members or self._staging.job():
             self._progress.start("members", total=waiting.members)
-            enrolling: Lanes[StagedMember] = Lanes(
-                count=lanes, batch=batch, key=lambda one: one.external_id, weight=lambda one: len(one.content)
-            )
-            await enrolling.send(self._staging.waiting_members(up_to_row=up_to_row), self._enroll)
+            await self._import_members(batch, total=waiting.members, up_to_row=up_to_row)
             self._progress.finish()
+
+        levels = await self._grant_levels()
 
         async def open_all() -> None:
             self._progress.start("opening balances", total=waiting.openings)
@@ -109,13 +124,41 @@ class Import:
             self._progress.finish()
         if waiting.openings and fields and fields.after_purchases:
             await open_all()
-        return waiting.members + waiting.openings + to_book
+        return waiting.members + levels + waiting.openings + to_book
 
-    async def _enroll(self, members: Sequence[StagedMember]) -> None:
+    async def _import_members(self, batch: int, *, total: int, up_to_row: int | None) -> None:
+        """Feed the platform's import row by row in their order, each call on record before it is made.
+
+        So a call that was made and not answered is made again with the same rows, whatever this run was asked for.
+        """
         fields = self._mapping.members
         assert fields is not None  # noqa: S101 - there are members
-        self._staging.settle_members(await enroll(self._platform, members), file=fields.source.name)
-        self._progress.advance(len(members))
+        staging, file = self._staging, fields.source.name
+        job = staging.job() or StagedJob(f"import-{uuid4().hex}", "", 0, ())
+        if not job.id:
+            staging.keep_job(job)
+            id_ = await create_job(self._platform, job.key, file=file, rows=total, duplicates=fields.duplicates)
+            job = replace(job, id=id_)
+        while rows := job.sending or staging.next_members(batch, up_to_row=up_to_row):
+            job = replace(job, sending=rows)
+            staging.keep_job(job)
+            members = staging.members_in(rows)
+            outcomes = await import_rows(self._platform, job, members, stores=self._target.stores)
+            job = replace(job, sent=job.sent + len(rows), sending=())
+            staging.settle_members(outcomes, file=file, job=job)
+            self._progress.advance(len(rows))
+        if up_to_row is None:
+            await close_job(self._platform, job)
+            staging.keep_job(None)
+
+    async def _grant_levels(self) -> int:
+        """Give the levels of those who are in, and return how many that were."""
+        fields, sent = self._mapping.members, 0
+        while fields and (levels := self._staging.waiting_levels(LEVELS_AT_ONCE)):
+            outcomes = await grant_levels(self._platform, levels, reason=fields.level_reason)
+            self._staging.settle_levels(outcomes, file=fields.source.name)
+            sent += len(levels)
+        return sent
 
     async def _open(self, openings: Sequence[StagedOpening]) -> None:
         fields = self._mapping.openings

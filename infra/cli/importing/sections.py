@@ -20,20 +20,6 @@ IDENTITIES = ("external", "phone", "email")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberFields:
-    """Where members come from."""
-
-    source: SourceFile
-    columns: frozenset[str]
-    labels: Dict[str, str]  # field → what a report calls its origin
-    external_id: Field[str]
-    enrolled_at: Field[int | None]
-    name: Field[str]
-    phone: Field[str]
-    email: Field[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRule:
     """Which rows of the purchases take something back: negative ones, and all of numbers that begin with `prefix`.
 
@@ -111,29 +97,11 @@ class OpeningFields:
     expires_at: Field[int | None]
 
 
-def members_of(table: Table, zone: tzinfo) -> MemberFields:
-    """Read [members]. This and the others raise `WrongMappingError`."""
-    source = source_of(table)
-    fields = Fields(fields_of(table), zone=zone)
-    table.done()
-    external_id = fields.required("external_id", text)
-    enrolled_at: Field[int | None] = fields.optional("enrolled_at", fields.moment("enrolled_at"), None)
-    name, phone, email = (fields.optional(each, text, "") for each in ("name", "phone", "email"))
-    fields.done()
-    return MemberFields(
-        source=source,
-        columns=frozenset(fields.columns | source.filtered),
-        labels=fields.labels,
-        external_id=external_id,
-        enrolled_at=enrolled_at,
-        name=name,
-        phone=phone,
-        email=email,
-    )
-
-
 def purchases_of(table: Table, zone: tzinfo, *, home: str) -> PurchaseFields:
-    """Read [purchases]; `home` is the code of the mapping's store, "" where it has none."""
+    """Read [purchases]; `home` is the code of the mapping's store, "" where it has none.
+
+    This and the others raise `WrongMappingError`.
+    """
     source = source_of(table)
     currency, group_by = table.text("currency", ""), table.get("group_by", str)
     digits, refunds = _digits(table), table.table("refunds")

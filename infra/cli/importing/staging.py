@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import orjson
+
 from infra.cli.importing.records import Rejected
 
 PAGE = 2_000
@@ -24,9 +26,11 @@ PAGE = 2_000
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE members (
-    row INTEGER PRIMARY KEY, external_id TEXT NOT NULL UNIQUE, content BLOB NOT NULL,
-    state INTEGER NOT NULL DEFAULT 0, member_id TEXT
+    row INTEGER PRIMARY KEY, external_id TEXT NOT NULL UNIQUE, content BLOB NOT NULL, store TEXT NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0, member_id TEXT,
+    level_key TEXT NOT NULL, level TEXT NOT NULL, level_until INTEGER, level_state INTEGER
 );
+CREATE TABLE job (key TEXT NOT NULL, id TEXT NOT NULL, sent INTEGER NOT NULL, sending TEXT NOT NULL);
 CREATE TABLE purchases (
     row INTEGER PRIMARY KEY, store TEXT NOT NULL, receipt_number TEXT NOT NULL, member TEXT NOT NULL,
     at INTEGER NOT NULL, lines BLOB NOT NULL,
@@ -67,6 +71,28 @@ class StagedMember:
     row: int
     external_id: str
     content: bytes
+    store: str  # a store's code; "": none
+
+
+@dataclass(frozen=True, slots=True)
+class StagedLevel:
+    """A level that waits to be given to a member by hand; `until` in milliseconds since 1970, None: for good."""
+
+    row: int
+    key: str
+    member_id: str
+    level: str
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StagedJob:
+    """The platform's import of these members. `sending` are the rows of the latest call that may not be answered."""
+
+    key: str
+    id: str  # "": not opened yet
+    sent: int  # rows that were answered
+    sending: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +203,49 @@ class Staging:
             self._db.execute("BEGIN")
             for table in TABLES:
                 self._db.execute(f"UPDATE {table} SET state = 0 WHERE state = 3")  # noqa: S608 - known names
+            self._db.execute("UPDATE members SET level_state = 0 WHERE level_state = 3")
             self._db.execute("DELETE FROM rejects WHERE source = 1")
 
-    def waiting_members(self, *, up_to_row: int | None) -> Iterator[list[StagedMember]]:
-        """Yield those to enroll, page by page, in the order of their rows."""
-        after = -1
-        columns = "row, external_id, content"
-        query = f"SELECT {columns} FROM members WHERE state = 0 AND row > ? AND row <= ? ORDER BY row LIMIT ?"  # noqa: S608 - fixed
-        while rows := self._db.execute(query, (after, _bound(up_to_row), PAGE)).fetchall():
-            after = rows[-1][0]
-            yield [StagedMember(*row) for row in rows]
+    def next_members(self, most: int, *, up_to_row: int | None) -> tuple[int, ...]:
+        """Return the rows of up to `most` members that wait, in their order."""
+        query = "SELECT row FROM members WHERE state = 0 AND row <= ? ORDER BY row LIMIT ?"
+        return tuple(row for (row,) in self._db.execute(query, (_bound(up_to_row), most)))
+
+    def members_in(self, rows: Sequence[int]) -> list[StagedMember]:
+        """Return the members in these rows, whatever has become of them, in the order of their rows."""
+        places = ", ".join("?" * len(rows))
+        query = f"SELECT row, external_id, content, store FROM members WHERE row IN ({places}) ORDER BY row"  # noqa: S608 - question marks
+        return [StagedMember(*row) for row in self._db.execute(query, list(rows))]
+
+    def waiting_levels(self, most: int) -> list[StagedLevel]:
+        """Return up to `most` levels whose members are in."""
+        query = """
+            SELECT row, level_key, member_id, level, level_until FROM members
+            WHERE level_state = 0 AND member_id <> '' ORDER BY row LIMIT ?
+        """
+        return [StagedLevel(*row) for row in self._db.execute(query, (most,))]
+
+    def settle_levels(self, outcomes: Iterable[Outcome], *, file: str) -> None:
+        """Note what became of levels."""
+        query = "UPDATE members SET level_state = ? WHERE row = ?"
+        self._settle(query, [(one.state, one.row) for one in outcomes], _rejects(outcomes, file))
+
+    def job(self) -> StagedJob | None:
+        """Return the import that members go into, None when none is under way."""
+        found = self._db.execute("SELECT key, id, sent, sending FROM job").fetchone()
+        return None if found is None else StagedJob(found[0], found[1], found[2], tuple(orjson.loads(found[3])))
+
+    def keep_job(self, job: StagedJob | None) -> None:
+        """Note the import as it is now; None: it has ended."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._keep_job(job)
+
+    def _keep_job(self, job: StagedJob | None) -> None:
+        self._db.execute("DELETE FROM job")
+        if job is not None:
+            values = job.key, job.id, job.sent, orjson.dumps(job.sending).decode()
+            self._db.execute("INSERT INTO job VALUES (?, ?, ?, ?)", values)
 
     def waiting_purchases(self, *, up_to_row: int | None) -> Iterator[list[StagedPurchase]]:
         """Yield those to book, page by page, the oldest first, those of the same moment in the order of their rows.
@@ -247,10 +306,14 @@ class Staging:
         )
         return {int(row) for (row,) in found}
 
-    def settle_members(self, outcomes: Iterable[Outcome], *, file: str) -> None:
-        """Note what became of members."""
+    def settle_members(self, outcomes: Iterable[Outcome], *, file: str, job: StagedJob) -> None:
+        """Note what became of members, and how far their import is."""
         query = "UPDATE members SET state = ?, member_id = ? WHERE row = ?"
-        self._settle(query, [(one.state, one.member_id, one.row) for one in outcomes], _rejects(outcomes, file))
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany(query, [(one.state, one.member_id, one.row) for one in outcomes])
+            self._reject(_rejects(outcomes, file))
+            self._keep_job(job)
 
     def settle_purchases(self, outcomes: Iterable[Outcome], *, file: str) -> None:
         """Note what became of purchases."""
@@ -319,7 +382,10 @@ class Staging:
         with self._db:
             self._db.execute("BEGIN")
             self._db.executemany(query, values)
-            self._db.executemany("INSERT INTO rejects VALUES (?, ?, ?, ?, 1)", rejects)
+            self._reject(rejects)
+
+    def _reject(self, rejects: Sequence[tuple[object, ...]]) -> None:
+        self._db.executemany("INSERT INTO rejects VALUES (?, ?, ?, ?, 1)", rejects)
 
 
 def _rejects(outcomes: Iterable[Outcome], file: str) -> list[tuple[object, ...]]:

@@ -1,7 +1,5 @@
 """The whole command against a platform on paper."""
 
-import json
-
 import pytest
 
 from infra.cli.importing.command import ALL_IN, SOME_REJECTED, NoKeyError
@@ -36,14 +34,110 @@ def test_everything_goes_in_once_and_in_its_order(desk: Desk, capsys: pytest.Cap
 def test_members_are_enrolled_as_they_joined(desk: Desk) -> None:
     simple(desk)
     desk.run()
-    enrolled = {
-        json.loads(content)["profile"]["identities"][0]["value"]: json.loads(content)
-        for content, _ in desk.platform.keys.values()
-    }
+    enrolled = {row["profile"]["identities"][0]["value"]: row for row in desk.platform.rows}
     assert enrolled["A"]["enrolledAt"] == "2017-12-31T16:00:00.000Z"
-    assert enrolled["B"]["enrolledAt"] is None
+    assert "enrolledAt" not in enrolled["B"]
     assert enrolled["B"]["profile"]["identities"][1] == {"kind": "PHONE", "value": "+861"}
-    assert enrolled["C"]["channel"] == "IMPORT"
+    assert [(job.done, job.closed) for job in desk.platform.jobs.values()] == [(3, True)]
+
+
+WHOLE = """
+time_zone = "Asia/Shanghai"
+[store]
+code = "web"
+[members]
+file = "members.csv"
+format = "csv"
+duplicates = "update"
+level_reason = "was gold before"
+[members.fields]
+external_id = "card"
+phone = "phone"
+wechat_openid = "wx"
+given_name = "given"
+gender = "sex"
+birthday = "born"
+city = "city"
+allergy = "not"
+tags = "tags"
+household = "home"
+store = "shop"
+campaign = "ad"
+level = "level"
+[members.consents.sms]
+channel = "sms"
+purpose = "marketing"
+fields = { granted = "sms", at = "since", text_version = { constant = "3" } }
+"""
+
+
+def test_all_that_a_file_says_of_a_member_goes_in(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    header = "card,phone,wx,given,sex,born,city,not,tags,home,shop,ad,level,sms,since\n"
+    rows = [
+        "A,+861,o-1,Wei,女,1990-05-17,Shanghai,peanut,vip; early,H-1,web,spring,gold,yes,2020-01-01T08:00",
+        "B,,,,,,,,,,,,,no,",
+        "C,,,,?,,,,,,,,,,",
+        "D,,,,,,,,,,moon,,,,",
+        "E,,,,,,,,,,,,diamond,,",
+        "F,,,,,,,,,,,,,perhaps,",
+    ]
+    desk.write({"mapping.toml": WHOLE, "members.csv": header + "\n".join(rows) + "\n"})
+    assert desk.run() == SOME_REJECTED
+    first, second, *_ = desk.platform.rows
+    assert first == {
+        "row": 2,
+        "tellMember": True,
+        "storeId": "sto_web",
+        "profile": {
+            "givenName": "Wei",
+            "birthday": "1990-05-17",
+            "gender": "FEMALE",
+            "address": {"city": "Shanghai"},
+            "preferences": [{"kind": "ALLERGY", "text": "peanut"}],
+            "identities": [
+                {"kind": "EXTERNAL", "value": "A"},
+                {"kind": "PHONE", "value": "+861"},
+                {"kind": "WECHAT_OPENID", "value": "o-1"},
+            ],
+        },
+        "source": {"campaign": "spring"},
+        "tags": ["vip", "early"],
+        "household": "H-1",
+        "consents": [
+            {
+                "channel": "SMS",
+                "purpose": "MARKETING",
+                "granted": True,
+                "at": "2020-01-01T00:00:00.000Z",
+                "textVersion": "3",
+            }
+        ],
+    }
+    assert second["consents"] == [
+        {"channel": "SMS", "purpose": "MARKETING", "granted": False, "at": None, "textVersion": "3"}
+    ]
+    assert desk.rejected() == [
+        ["members.csv", "4", "sex", "is none of female, f, 女, male, m, 男, other"],
+        ["members.csv", "5", "shop", "the platform refuses it (UNREADABLE)"],
+        ["members.csv", "6", "level", "There is no level diamond. (LEVEL_NOT_FOUND)"],
+        [
+            "members.csv",
+            "7",
+            "sms",
+            "is neither yes (1, true, y, yes, 是) nor no (0, false, n, no, 否)",
+        ],
+    ]
+    [gold] = desk.platform.levels.values()
+    assert (gold["memberId"], gold["level"], gold["until"], gold["reason"]) == (
+        desk.platform.members["A"],
+        "gold",
+        None,
+        "was gold before",
+    )
+    desk.forget()
+    assert desk.run() == SOME_REJECTED
+    assert (len(desk.platform.levels), len(desk.platform.members)) == (1, 5)
+    assert "0 enrolled, 3 there already" in capsys.readouterr().out
 
 
 def test_somebody_elses_phone_is_a_refusal(desk: Desk) -> None:
@@ -51,7 +145,7 @@ def test_somebody_elses_phone_is_a_refusal(desk: Desk) -> None:
     desk.platform.enroll("+861")
     assert desk.run() == SOME_REJECTED
     assert desk.rejected() == [
-        ["members.csv", "3", "profile.identities.1", "+861 is taken. (IDENTITY_TAKEN)"],
+        ["members.csv", "3", "profile.identities.1", "the platform refuses it (IDENTITY_TAKEN)"],
         ["sales.jsonl", "2", "who.card", "No member has this external. (MEMBER_NOT_FOUND)"],
     ]
 
@@ -69,7 +163,7 @@ def test_rows_that_cannot_go_in_are_told_with_their_place(desk: Desk, capsys: py
         ["members.csv", "2", "joined", "is not a moment like \"2026-03-01T12:00:00\" but 'then'; give its `format`"],
         ["members.csv", "5", "card", "stands in row 3 already, with other facts"],
         ["members.csv", "6", "card", "is empty or not there"],
-        ["members.csv", "7", "card", "Not this one. (INVALID_IDENTITY)"],
+        ["members.csv", "7", "card", "the platform refuses it (INVALID_IDENTITY)"],
         ["sales.jsonl", "1", "paid", "is not a number like 12.50 but 'x'"],
         ["sales.jsonl", "2", "paid", "It is less than 0. (INVALID_PURCHASE)"],
         ["sales.jsonl", "4", "who.card", "No member has this external. (MEMBER_NOT_FOUND)"],

@@ -14,7 +14,9 @@ SCHEMA = build_schema((Path(__file__).parents[3] / "gateway" / "schema.graphql")
 QUESTIONS = {
     "chain": requests.CHAIN,
     "stores": requests.SAVE_STORES,
-    "enroll": requests.ENROLL,
+    "create job": requests.CREATE_JOB,
+    "import rows": requests.IMPORT_ROWS,
+    "close job": requests.CLOSE_JOB,
     "record": requests.RECORD,
     "refund": requests.REFUND,
     "open": requests.OPEN,
@@ -26,7 +28,24 @@ store = { code = "new", create = { name = "New" } }
 [members]
 file = "all.csv"
 format = "csv"
-fields = { external_id = "card", phone = "phone", enrolled_at = "at" }
+[members.fields]
+external_id = "card"
+phone = "phone"
+enrolled_at = "at"
+gender = { constant = "女" }
+birthday = { constant = "05-17" }
+city = { constant = "Shanghai" }
+allergy = { constant = "peanut" }
+tags = { constant = "vip;early" }
+household = { constant = "H-1" }
+store = { constant = "new" }
+campaign = { constant = "spring" }
+level = { constant = "silver" }
+level_until = { constant = "2030-01-01" }
+[members.consents.sms]
+channel = "sms"
+purpose = "marketing"
+fields = { granted = { constant = "yes" }, at = "at", text_version = { constant = "3" } }
 [openings]
 file = "all.csv"
 format = "csv"
@@ -60,4 +79,6 @@ def test_what_an_import_sends_is_what_the_graph_takes(desk: Desk) -> None:
         values = get_variable_values(SCHEMA, operation.variable_definitions or (), request["variables"])
         assert not isinstance(values, list), values
         asked.add(request["query"])
-    assert asked == {question for name, question in QUESTIONS.items() if name != "waiting"}
+    levels = {question for question in asked if "grantLevel" in question}
+    assert [validate(SCHEMA, parse(question)) for question in levels] == [[]]
+    assert asked - levels == {question for name, question in QUESTIONS.items() if name != "waiting"}
