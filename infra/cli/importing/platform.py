@@ -43,9 +43,9 @@ class KeyRefusedError(Problem):
 
 
 class KeyTooWeakError(Problem):
-    """{message} An import needs a staff key for the whole chain with the scopes members:import and
-    purchases:write, chain:write where it opens the store, ledger:open where it opens balances and ledger:level where it gives levels; refunds-waiting needs
-    purchases:read, and program needs program:read and program:write."""
+    """{message} An import needs a staff key for the whole chain with the scopes members:import and purchases:write,
+    chain:write where it opens the store, ledger:open where it opens balances and ledger:level where it gives levels;
+    refunds-waiting needs purchases:read, and program needs program:read and program:write."""
 
     kind = Kind.DENIED
     code = "KEY_TOO_WEAK"

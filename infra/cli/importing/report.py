@@ -14,7 +14,8 @@ from infra.cli.importing.loading import (
     ROWS_REPEATED,
 )
 from infra.cli.importing.records import Rejected, column_of
-from infra.cli.importing.staging import Staging, State
+from infra.cli.importing.staged import State
+from infra.cli.importing.staging import Staging
 
 HEADER = ("file", "row", "column", "reason")
 

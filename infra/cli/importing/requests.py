@@ -9,7 +9,7 @@ import orjson
 from infra.cli.importing.convert import written
 from infra.cli.importing.mapping import NewStore
 from infra.cli.importing.platform import Platform
-from infra.cli.importing.staging import (
+from infra.cli.importing.staged import (
     Outcome,
     StagedJob,
     StagedLevel,

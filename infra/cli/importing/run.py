@@ -22,16 +22,8 @@ from infra.cli.importing.requests import (
     refund,
 )
 from infra.cli.importing.sending import Lanes
-from infra.cli.importing.staging import (
-    Document,
-    Outcome,
-    StagedJob,
-    StagedOpening,
-    StagedPurchase,
-    StagedRefund,
-    Staging,
-    State,
-)
+from infra.cli.importing.staged import Document, Outcome, StagedJob, StagedOpening, StagedPurchase, StagedRefund, State
+from infra.cli.importing.staging import Staging
 from services.kit.errors import Kind, Problem
 
 LEVELS_AT_ONCE = 20

@@ -5,7 +5,8 @@ import pytest
 from infra.cli.importing import states
 from infra.cli.importing.command import ALL_IN, SOME_REJECTED
 from infra.cli.importing.requests import _refunded
-from infra.cli.importing.staging import SCHEMA, Outcome, StagedRefund, State
+from infra.cli.importing.staged import Outcome, StagedRefund, State
+from infra.cli.importing.staging import SCHEMA
 from tests.support.import_desk import Desk
 
 MAPPING = """
