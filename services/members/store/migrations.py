@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from services.kit.mongo.database import Database, create_indexes
 from services.kit.mongo.migrations import Migration
 from services.kit.outbox import told
+from services.kit.outbox.outbox import Outbox
+from services.kit.rabbit.cursors import seed_cursors
+from services.kit.rabbit.sequencing import Origin
+from services.members.events import MEMBER_STREAM
 from services.members.store import (
     account_managers,
     activities,
@@ -26,8 +30,10 @@ from services.members.store import (
     staff_collections,
     timeline,
 )
-from services.members.store.collections import INDEXES, MERGING_INDEXES
+from services.members.store.collections import INDEXES, MEMBERS, MERGING_INDEXES
 from services.members.store.vault import Vault
+
+SEEDED_AT_ONCE = 1_000
 
 
 async def _first(database: Database) -> None:
@@ -43,6 +49,16 @@ async def _jobs(database: Database) -> None:
 async def _looking(database: Database) -> None:
     await reviews.set_up(database)
     await likenesses.set_up(database)
+
+
+async def _hear_itself(database: Database) -> None:
+    """Hear the service's own events from here on: who was enrolled before is credited to nobody."""
+    for chain in await Outbox(database).chains():
+        told_before = {"chain": chain, "events.sequence": {"$gt": 0}}
+        members = database.collection(MEMBERS).find(told_before, {"member": True, "events.sequence": True})
+        while some := await members.to_list(SEEDED_AT_ONCE):
+            places = {Origin(chain, one["member"], MEMBER_STREAM): one["events"]["sequence"] for one in some}
+            await seed_cursors(database, places)
 
 
 def migrations(vault: Vault) -> Sequence[Migration]:
@@ -80,4 +96,5 @@ def migrations(vault: Vault) -> Sequence[Migration]:
         Migration(13, "reviews of what looks like fraud, likely duplicates", _looking),
         Migration(14, "exports", export_collections.set_up),
         Migration(15, "how members are looked after: attributes, notes, follow-ups, managers", look_after),
+        Migration(16, "cursors for its own events", _hear_itself),
     )
