@@ -45,7 +45,7 @@ FILES = {
     "5,B,2024-03-05T12:00,rice,3,10.00\n"
     "C6,B,2024-03-06T12:00,rice,-4,10.00\n",  # more than was bought
 }
-SCOPES = ("members:read", "members:write", "purchases:write", "points:read", "chain:write", "ledger:open")
+SCOPES = ("members:read", "members:import", "purchases:write", "points:read", "chain:write", "ledger:open")
 SHOW = "query ($id: ID!) { member(id: $id) { points { balance lifetime entries { nodes { points } } } } }"
 
 
